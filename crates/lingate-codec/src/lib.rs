@@ -1,0 +1,1 @@
+//! Wire dialects of LLM APIs: bytes to frames to events and back. Pure.

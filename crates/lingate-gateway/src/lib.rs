@@ -1,0 +1,1 @@
+//! lingate's asynchronous data plane, without a listener.

@@ -1,0 +1,1 @@
+//! What must last: the data folder, migrations, sealed values.

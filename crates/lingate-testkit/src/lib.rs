@@ -1,0 +1,1 @@
+//! Test tools: scripted upstreams, the golden-case player, a gateway to drive with verbs.

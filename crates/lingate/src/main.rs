@@ -1,0 +1,3 @@
+//! The lingate program.
+
+fn main() {}
