@@ -39,6 +39,8 @@ pub struct Frame<'a> {
     pub event: &'a [u8],
     /// The content: an SSE event's data lines joined by line feeds, or the line. Empty for a comment or a blank line.
     pub data: Cow<'a, [u8]>,
+    /// Where `data` begins in `raw`, when it stands there in one piece (`data` is borrowed).
+    pub data_at: usize,
 }
 
 /// A frame grew beyond the cap; the stream cannot be read on.

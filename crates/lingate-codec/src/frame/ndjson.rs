@@ -45,11 +45,13 @@ impl NdjsonFramer {
         let raw = &pending.buffer[pending.start..end];
         pending.start = end;
         pending.seen = end;
-        Ok(Some(Frame { raw, event: b"", data: Cow::Borrowed(trim(raw)) }))
+        let (data_at, data) = trim(raw);
+        Ok(Some(Frame { raw, event: b"", data: Cow::Borrowed(data), data_at }))
     }
 }
 
-fn trim(line: &[u8]) -> &[u8] {
-    let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
-    line.trim_ascii()
+/// The line without byte-order mark and white space, and where it begins.
+fn trim(line: &[u8]) -> (usize, &[u8]) {
+    let text = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line).trim_ascii_start();
+    (line.len() - text.len(), text.trim_ascii_end())
 }

@@ -95,6 +95,7 @@ impl SseFramer {
 fn parse<'a>(raw: &'a [u8], content: &'a [u8]) -> Frame<'a> {
     let mut event: &[u8] = b"";
     let mut data: Option<Cow<'a, [u8]>> = None;
+    let mut data_at = 0;
     let mut rest = content.strip_prefix(b"\xef\xbb\xbf").unwrap_or(content);
     while !rest.is_empty() {
         let end = memchr::memchr2(b'\n', b'\r', rest).unwrap_or(rest.len());
@@ -107,7 +108,11 @@ fn parse<'a>(raw: &'a [u8], content: &'a [u8]) -> Frame<'a> {
         let value = value.strip_prefix(b" ").unwrap_or(value);
         match field {
             b"data" => match &mut data {
-                None => data = Some(Cow::Borrowed(value)),
+                None => {
+                    // `tail` and `value` both end where they end in `raw`, so the offset is a matter of lengths.
+                    data_at = raw.len() - tail.len() - value.len();
+                    data = Some(Cow::Borrowed(value));
+                }
                 Some(joined) => {
                     let joined = joined.to_mut();
                     joined.push(b'\n');
@@ -118,5 +123,5 @@ fn parse<'a>(raw: &'a [u8], content: &'a [u8]) -> Frame<'a> {
             _ => {}
         }
     }
-    Frame { raw, event, data: data.unwrap_or_default() }
+    Frame { raw, event, data: data.unwrap_or_default(), data_at }
 }

@@ -12,6 +12,9 @@ fn run(framing: Framing, cap: usize, pieces: &[&[u8]]) -> (Vec<Seen>, Vec<u8>, b
         match framer.next_frame() {
             Ok(Some(frame)) => {
                 raw.extend_from_slice(frame.raw);
+                if let std::borrow::Cow::Borrowed(data) = frame.data {
+                    assert_eq!(&frame.raw[frame.data_at..][..data.len()], data);
+                }
                 if !frame.data.is_empty() || !frame.event.is_empty() {
                     events.push((frame.event.to_vec(), frame.data.to_vec()));
                 }
@@ -84,7 +87,8 @@ fn too_large_frames_are_refused_before_they_are_whole() {
 }
 
 fn stream_bytes() -> impl Strategy<Value = Vec<u8>> {
-    const PIECES: [&str; 10] = ["\n", "\r", "\r\n", "data: a", "data:b", ":", "event: e", "{\"x\":1}", "\u{e9}", "\u{feff}"];
+    const PIECES: [&str; 10] =
+        ["\n", "\r", "\r\n", "data: a", "data:b", ":", "event: e", "{\"x\":1}", "\u{e9}", "\u{feff}"];
     prop::collection::vec(prop::sample::select(&PIECES[..]), 0..24).prop_map(|pieces| pieces.concat().into_bytes())
 }
 

@@ -89,7 +89,7 @@ impl<'a> Object<'a> {
 
 /// The value of the first member named `key`, looked for from the front and no further: the rest of the text
 /// is not read. For frames whose other content does not matter.
-pub(super) fn find<'a>(text: &'a [u8], key: &str) -> Option<Range<usize>> {
+pub(super) fn find(text: &[u8], key: &str) -> Option<Range<usize>> {
     let mut scanner = Scanner::new(text);
     scanner.skip_space();
     if scanner.peek() != Some(b'{') {

@@ -1,0 +1,224 @@
+//! The dialects: one folder each, one line each in [`TABLE`].
+//!
+//! Every folder has the same files: `mod.rs` (the [`Dialect`] itself), `request.rs` (both ways), `response.rs`
+//! (whole answers, both ways), `stream.rs` (decoder and encoder), `error.rs`, `fields.rs` (a row for each member
+//! of a request). A large concern may be a folder of that name.
+//!
+//! # The field ladder (first match wins)
+//!
+//! 1. Reserved by lingate: consumed. A duplicated control member (`model`, `stream` …): 400.
+//! 2. Unknown: same family -> forwarded as raw bytes; other family -> dropped, counted, named in the [`Loss`].
+//! 3. Known, the target takes it: forwarded unchanged.
+//! 4. Known, the target spells it otherwise: translated.
+//! 5. Known, the target cannot, and it is a harmless hint: dropped and reported as in 2.
+//! 6. Known, the target cannot, and it changes the answer: [`Unsupported`], a 400 that names field and backend.
+//!
+//! Nothing is invented: no default temperature; a default `max_tokens` only where the target's dialect needs one.
+
+mod envelope;
+
+use crate::frame::{Frame, Framing};
+use crate::ir::{Answer, ApiError, Concept, Event, Family, Loss, Operation, Request};
+use crate::json::{Edits, Object};
+use std::ops::Range;
+
+pub use envelope::{Envelope, parse_object};
+
+/// A wire format.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum DialectId {
+    /// OpenAI Chat Completions and all that speak it.
+    OpenAiChat,
+    /// Anthropic Messages.
+    AnthropicMessages,
+    /// Ollama's native API.
+    Ollama,
+}
+
+/// All dialects. A new one is a folder and a line.
+static TABLE: &[&dyn Dialect] = &[];
+
+impl DialectId {
+    /// The dialect itself.
+    pub fn dialect(self) -> &'static dyn Dialect {
+        match self {
+            Self::OpenAiChat => TABLE[0],
+            Self::AnthropicMessages => TABLE[1],
+            Self::Ollama => TABLE[2],
+        }
+    }
+
+    /// The name in configuration, logs and metrics (`openai_chat`).
+    pub fn name(self) -> &'static str {
+        self.dialect().name()
+    }
+
+    /// From a name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        TABLE.iter().find(|dialect| dialect.name() == name).map(|dialect| dialect.id())
+    }
+}
+
+/// A row of a dialect's field table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Field {
+    /// Where the member stands in a request, as a JSON path.
+    pub path: &'static str,
+    /// What it means.
+    pub concept: Concept,
+}
+
+/// What an encoder must know of the upstream that it writes for.
+#[derive(Debug, Clone, Copy)]
+pub struct Target<'t> {
+    /// The backend kind, for error messages.
+    pub backend: &'t str,
+    /// Whether `top_k`, `min_p` and `repetition_penalty` are taken (vLLM and its kin) in the OpenAI dialect.
+    pub sampling_extensions: bool,
+    /// Whether the answer's bound is to be spelt `max_completion_tokens` (OpenAI's reasoning models refuse
+    /// `max_tokens`; most others know only that) in the OpenAI dialect.
+    pub max_completion_tokens: bool,
+    /// What a dialect that needs `max_tokens` gets when the client gave none.
+    pub default_max_tokens: u64,
+}
+
+/// A request that this target cannot take without changing its meaning (rung 6).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unsupported {
+    /// What could not be said; its path is looked up in the client's dialect.
+    pub concept: Concept,
+    /// Where it stood, where that is known more exactly than by the concept.
+    pub path: Option<String>,
+    /// Why, in plain words, without the path: "log probabilities are not given by the anthropic backend".
+    pub reason: String,
+}
+
+/// What the edits of a relayed request are to achieve.
+#[derive(Debug, Clone, Default)]
+pub struct RelayWants<'w> {
+    /// The model's name upstream.
+    pub model: &'w str,
+    /// Ask for a stream or not, when that differs from what the client asked.
+    pub stream: Option<bool>,
+    /// Ask for usage in a stream, where the dialect must be asked.
+    pub ask_usage: bool,
+    /// A system prompt to put before all messages.
+    pub system_prompt: &'w str,
+    /// Members that the upstream refuses.
+    pub strip: &'w [String],
+}
+
+/// What an encoder of answers must know that the answer does not tell.
+#[derive(Debug, Clone)]
+pub struct AnswerContext {
+    /// The model's name, as the client shall see it.
+    pub model: String,
+    /// A text unique to this answer, of letters and digits, for ids that the upstream did not give.
+    pub id: String,
+    /// When the answer began, seconds since 1970.
+    pub created: u64,
+    /// What was asked.
+    pub operation: Operation,
+    /// Whether an OpenAI client asked for a stream's usage frame.
+    pub include_usage: bool,
+}
+
+/// A moment, passed in by the caller: this crate has no clock.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Stamp {
+    /// Nanoseconds since 1970.
+    pub unix_nanos: u64,
+    /// Nanoseconds since the request came in.
+    pub elapsed_nanos: u64,
+}
+
+/// A wire format, as pure functions.
+pub trait Dialect: Sync {
+    /// Which it is.
+    fn id(&self) -> DialectId;
+    /// Its name in configuration, logs and metrics.
+    fn name(&self) -> &'static str;
+    /// Its family.
+    fn family(&self) -> Family;
+    /// How it cuts streams.
+    fn framing(&self) -> Framing;
+    /// Whether a request that does not say is answered by a stream.
+    fn streams_by_default(&self) -> bool;
+    /// The known members of a request.
+    fn fields(&self) -> &'static [Field];
+    /// Members that lingate itself reads; one of them twice in a request is a 400.
+    fn control_members(&self) -> &'static [&'static str];
+
+    /// Cheap checks of a request that will be relayed unread: members that must be there, and their kinds.
+    fn check(&self, operation: Operation, object: &Object<'_>) -> Result<(), ApiError>;
+    /// Reads a request.
+    ///
+    /// # Errors
+    /// A 400 whose `param` is the JSON path at fault.
+    fn decode_request<'a>(&self, operation: Operation, body: &'a [u8]) -> Result<Request<'a>, ApiError>;
+    /// Appends a request to `out` and what could not be said to `loss`.
+    fn encode_request(
+        &self,
+        request: &Request<'_>,
+        target: &Target<'_>,
+        loss: &mut Loss,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Unsupported>;
+    /// Edits to a request of this dialect, so that it fits the target; every other byte stays.
+    fn relay_edits(&self, object: &Object<'_>, wants: &RelayWants<'_>, edits: &mut Edits);
+    /// Where a configured member (`defaults`, `force` of a virtual model: `num_ctx`, `max_tokens` …) belongs in a
+    /// request of this dialect: its parent member (empty: the top level), and the names that mean the same there,
+    /// the one to write first.
+    fn place(&self, member: &str) -> (&'static str, Vec<String>);
+
+    /// Reads a whole answer (status 2xx) into events, ending with [`Event::End`] or [`Event::Error`].
+    fn decode_response(&self, operation: Operation, body: &[u8], out: &mut Vec<Event>);
+    /// Appends a whole answer. An answer with an error or without a finish is the caller's to refuse.
+    fn encode_response(&self, answer: &Answer, context: &AnswerContext, at: Stamp, out: &mut Vec<u8>);
+    /// A decoder for one stream.
+    fn stream_decoder(&self, operation: Operation) -> Box<dyn StreamDecoder>;
+    /// An encoder for one stream.
+    fn stream_encoder(&self, context: AnswerContext) -> Box<dyn StreamEncoder>;
+    /// Where the model's name stands in a frame's data or a whole answer (its JSON string, quotes included).
+    fn find_model(&self, event: &[u8], json: &[u8]) -> Option<Range<usize>>;
+    /// Whether a frame holds nothing but the usage that lingate asked for and the client did not.
+    fn is_usage_frame(&self, data: &[u8]) -> bool;
+
+    /// Reads an error answer (status not 2xx, any content type). The message keeps the upstream's words where it
+    /// has any, at most 2,000 characters.
+    fn decode_error(&self, status: u16, body: &[u8]) -> ApiError;
+    /// Appends an error body.
+    fn encode_error(&self, error: &ApiError, request_id: &str, out: &mut Vec<u8>);
+    /// The status that this dialect's clients know for an error (Anthropic: 529 for overload).
+    fn error_status(&self, error: &ApiError) -> u16 {
+        error.status
+    }
+}
+
+/// Reads a stream.
+pub trait StreamDecoder: Send {
+    /// Reads the next frame; appends its events. After an [`Event::End`] or [`Event::Error`] nothing is appended.
+    fn push(&mut self, frame: &Frame<'_>, out: &mut Vec<Event>);
+    /// As [`StreamDecoder::push`], but content may be left out: for relays, which need only usage, finish, error
+    /// and end.
+    fn tap(&mut self, frame: &Frame<'_>, out: &mut Vec<Event>) {
+        self.push(frame, out);
+    }
+    /// The connection ended in order. Appends [`Event::End`] if the answer counts as complete (its finish was
+    /// seen) and no end was appended before; else [`Event::Error`].
+    fn finish(&mut self, out: &mut Vec<Event>);
+}
+
+/// Writes a stream. A state machine: whatever the order of events, what it writes is a legal stream of its
+/// dialect, and after the ending nothing more is written.
+pub trait StreamEncoder: Send {
+    /// Appends what the event means in this dialect.
+    fn push(&mut self, event: &Event, at: Stamp, out: &mut Vec<u8>);
+    /// Appends something without meaning that keeps proxies from cutting a silent connection.
+    fn keep_alive(&mut self, at: Stamp, out: &mut Vec<u8>);
+}
+
+/// The client's path of a concept.
+pub fn path_of(dialect: &dyn Dialect, concept: Concept) -> &'static str {
+    dialect.fields().iter().find(|field| field.concept == concept).map_or("?", |field| field.path)
+}

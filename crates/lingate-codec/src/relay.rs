@@ -1,0 +1,45 @@
+//! Relay: bodies and frames of one dialect passed on with the few edits that lingate must make.
+
+use crate::dialect::Dialect;
+use crate::frame::Frame;
+use crate::json::Writer;
+use std::borrow::Cow;
+
+/// What must change in an answer that is relayed.
+#[derive(Debug, Clone, Default)]
+pub struct RelayedAnswer {
+    /// The name that the answer's model is to have; `None` leaves the upstream's.
+    pub model: Option<String>,
+    /// Whether frames that hold only usage are swallowed: lingate asked for it, the client did not.
+    pub hide_usage: bool,
+}
+
+impl RelayedAnswer {
+    /// Appends a frame as the client is to see it.
+    pub fn frame(&self, dialect: &dyn Dialect, frame: &Frame<'_>, out: &mut Vec<u8>) {
+        if self.hide_usage && dialect.is_usage_frame(&frame.data) {
+            return;
+        }
+        let place = match (&self.model, &frame.data) {
+            (Some(model), Cow::Borrowed(data)) => dialect.find_model(frame.event, data).map(|range| (model, range)),
+            _ => None,
+        };
+        let Some((model, range)) = place else {
+            out.extend_from_slice(frame.raw);
+            return;
+        };
+        let (start, end) = (frame.data_at + range.start, frame.data_at + range.end);
+        out.extend_from_slice(&frame.raw[..start]);
+        Writer::new(out).string(model);
+        out.extend_from_slice(&frame.raw[end..]);
+    }
+
+    /// The edit of a whole answer: the range to replace and what by; `None` if it may pass as it is.
+    pub fn whole(&self, dialect: &dyn Dialect, body: &[u8]) -> Option<(std::ops::Range<usize>, Vec<u8>)> {
+        let model = self.model.as_ref()?;
+        let range = dialect.find_model(b"", body)?;
+        let mut new = Vec::with_capacity(model.len() + 2);
+        Writer::new(&mut new).string(model);
+        (body.get(range.clone()) != Some(&new)).then_some((range, new))
+    }
+}
