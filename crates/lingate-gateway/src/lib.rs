@@ -1,1 +1,3 @@
-//! lingate's asynchronous data plane, without a listener.
+//! lingate's asynchronous data plane, as a library without a listener.
+
+pub mod upstream;

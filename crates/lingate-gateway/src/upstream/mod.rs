@@ -1,0 +1,120 @@
+//! Upstream connections: dial, pool, send, read. Knows HTTP, no dialect.
+//!
+//! An HTTP/1.1 connection is driven by the exchange that uses it: whoever waits for the answer polls the
+//! connection too. So no frame changes tasks, all that is ready is read in one go, and dropping an answer closes
+//! its connection at once. HTTP/2 connections are shared lanes with a task of their own.
+
+mod answer;
+mod body;
+mod connect;
+mod destination;
+mod error;
+mod io;
+mod lane;
+mod pool;
+mod proxy;
+mod tls;
+
+use http::{HeaderMap, Method, Uri};
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use answer::{Answer, AnswerBody, Local};
+pub use body::Segments;
+pub use destination::Destination;
+pub use error::{Phase, UpstreamError};
+pub use tls::{TlsFiles, client_config};
+
+/// Time limits of one upstream; `None` is no limit.
+#[derive(Debug, Clone, Copy)]
+pub struct TimeLimits {
+    /// To dial, TLS included.
+    pub connect: Option<Duration>,
+    /// From the request's dispatch to the answer's head.
+    pub first_byte: Option<Duration>,
+    /// Of silence inside an answer.
+    pub idle: Option<Duration>,
+    /// For the whole call.
+    pub total: Option<Duration>,
+}
+
+/// One request to an upstream.
+#[derive(Debug, Clone)]
+pub struct Call {
+    /// The method.
+    pub method: Method,
+    /// Path and query.
+    pub target: Uri,
+    /// All headers but `host` and `content-length`, which the sender sets.
+    pub headers: HeaderMap,
+    /// The body; sent with its length.
+    pub body: Segments,
+}
+
+/// One upstream server and its connections.
+#[derive(Debug)]
+pub struct Upstream {
+    destination: Destination,
+    limits: TimeLimits,
+    pool: Arc<pool::Pool>,
+}
+
+impl Upstream {
+    /// An upstream without connections; they are made when needed.
+    pub fn new(destination: Destination, limits: TimeLimits) -> Self {
+        Self { destination, limits, pool: Arc::default() }
+    }
+
+    /// Where the connections go.
+    pub fn destination(&self) -> &Destination {
+        &self.destination
+    }
+
+    /// Sends a request and waits for the answer's head.
+    ///
+    /// A kept-alive connection that the server closed before anything was sent is replaced in silence. Nothing
+    /// else is tried again here.
+    ///
+    /// # Errors
+    /// Says how far the call got, so that the caller knows whether the model may have run.
+    pub async fn send(&self, call: Call) -> Result<Answer, UpstreamError> {
+        let started = tokio::time::Instant::now();
+        let total = self.limits.total.map(|limit| started + limit);
+        let mut request = call.into_request(&self.destination)?;
+        loop {
+            match self.pool.take() {
+                pool::Taken::Idle(exchange) => match exchange.send(request, &self.limits, started, total).await? {
+                    pool::Sent::Answer(answer) => return Ok(*answer),
+                    pool::Sent::Unsent(back) => request = *back,
+                },
+                pool::Taken::Lane(lane) => return lane.send(request, &self.limits, started, total).await,
+                pool::Taken::Nothing => {
+                    return match connect::dial(&self.destination, self.limits.connect).await? {
+                        connect::Dialled::Http1(io) => {
+                            let exchange = pool::Exchange::start(io, &self.pool).await?;
+                            match exchange.send(request, &self.limits, started, total).await? {
+                                pool::Sent::Answer(answer) => Ok(*answer),
+                                pool::Sent::Unsent(_) => Err(UpstreamError::closed_before_request()),
+                            }
+                        }
+                        connect::Dialled::Http2(io) => {
+                            let lane = lane::Lane::start(io, &self.pool).await?;
+                            lane.send(request, &self.limits, started, total).await
+                        }
+                    };
+                }
+            }
+        }
+    }
+}
+
+impl Call {
+    fn into_request(self, destination: &Destination) -> Result<http::Request<Segments>, UpstreamError> {
+        let mut request = http::Request::new(self.body);
+        *request.method_mut() = self.method;
+        *request.uri_mut() = self.target;
+        *request.headers_mut() = self.headers;
+        request.headers_mut().insert(http::header::HOST, destination.host_header()?);
+        Ok(request)
+    }
+}
