@@ -37,8 +37,10 @@ fn main() -> ExitCode {
     })
 }
 
-/// The folder above this crate's own.
+/// The folder above this crate's own, as `cargo run` tells it: worktrees that share a target folder share this program,
+/// so the path that it was built with may be another worktree's.
 fn repository_root() -> PathBuf {
-    let own = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let own = std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
+    let own = Path::new(&own);
     own.parent().unwrap_or(own).to_path_buf()
 }

@@ -71,8 +71,7 @@ mod tests {
 
     #[test]
     fn this_repository_is_readable_and_its_sources_are_found() {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("a parent");
-        let tree = Tree::read(root).expect("readable");
+        let tree = Tree::read(&crate::repository_root()).expect("readable");
         assert!(tree.sources.iter().any(|s| s.path == "xtask/src/tidy/mod.rs"));
         assert!(tree.manifests.iter().any(|m| m.package.as_deref() == Some("lingate-codec")));
     }
