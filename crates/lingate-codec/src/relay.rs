@@ -1,7 +1,8 @@
 //! Relay: bodies and frames of one dialect passed on with the few edits that lingate must make.
 
 use crate::dialect::Dialect;
-use crate::frame::Frame;
+use crate::frame::{Frame, Framing};
+use crate::ir::ApiError;
 use crate::json::Writer;
 use std::borrow::Cow;
 
@@ -41,5 +42,26 @@ impl RelayedAnswer {
         let mut new = Vec::with_capacity(model.len() + 2);
         Writer::new(&mut new).string(model);
         (body.get(range.clone()) != Some(&new)).then_some((range, new))
+    }
+}
+
+/// Appends an error inside a stream that has begun, in the dialect's own form; nothing may follow it.
+pub fn in_band_error(dialect: &dyn Dialect, error: &ApiError, request_id: &str, out: &mut Vec<u8>) {
+    match dialect.framing() {
+        Framing::Sse => {
+            let name = dialect.error_event();
+            if !name.is_empty() {
+                out.extend_from_slice(b"event: ");
+                out.extend_from_slice(name.as_bytes());
+                out.push(b'\n');
+            }
+            out.extend_from_slice(b"data: ");
+            dialect.encode_error(error, request_id, out);
+            out.extend_from_slice(b"\n\n");
+        }
+        Framing::Ndjson => {
+            dialect.encode_error(error, request_id, out);
+            out.push(b'\n');
+        }
     }
 }

@@ -189,6 +189,10 @@ pub trait Dialect: Sync {
     fn decode_error(&self, status: u16, body: &[u8]) -> ApiError;
     /// Appends an error body.
     fn encode_error(&self, error: &ApiError, request_id: &str, out: &mut Vec<u8>);
+    /// The name of the SSE event that carries an error inside a stream; empty where errors are unnamed.
+    fn error_event(&self) -> &'static str {
+        ""
+    }
     /// The status that this dialect's clients know for an error (Anthropic: 529 for overload).
     fn error_status(&self, error: &ApiError) -> u16 {
         error.status

@@ -73,6 +73,17 @@ impl AnswerBody {
         Self { source: Source::Local(local), idle: None, total: None, last: Instant::now(), timer: None }
     }
 
+    /// A body that is there already.
+    pub fn whole(bytes: Bytes) -> Self {
+        struct Once(Option<Bytes>);
+        impl Local for Once {
+            fn poll_next(&mut self, _: &mut Context<'_>) -> Poll<Option<Bytes>> {
+                Poll::Ready(self.0.take())
+            }
+        }
+        Self::local(Box::new(Once(Some(bytes))))
+    }
+
     /// The next bytes, as many as one frame holds; `None` at the orderly end.
     ///
     /// # Errors

@@ -1,0 +1,127 @@
+//! Kinds of upstream: one file each, one line each in [`backend`].
+//!
+//! A dialect is bytes; a backend is a dialect plus paths, credentials, transport and quirks. Kinds that differ
+//! only in those are data; `openwebui` adds a sign-in, `demo` an upstream of its own.
+
+mod anthropic;
+mod deepinfra;
+pub mod demo;
+mod ollama;
+mod openai;
+pub mod openwebui;
+mod together;
+mod vllm;
+
+use lingate_codec::dialect::{DialectId, Target};
+use lingate_codec::ir::Operation;
+use lingate_config::BackendKind;
+
+/// How a call proves who it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Credential {
+    /// `Authorization: Bearer KEY`
+    Bearer,
+    /// A header that holds the bare key.
+    Header(&'static str),
+}
+
+/// In which form an upstream lists its models.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ModelsForm {
+    /// `data[].id`, as OpenAI and nearly everyone.
+    OpenAi,
+    /// `models[].name`, as Ollama's `/api/tags`.
+    Ollama,
+}
+
+/// A native route: requests of this dialect and operation may be relayed to this path below the API root.
+pub type NativeRoute = (DialectId, Operation, &'static str);
+
+/// A kind of upstream, as data.
+#[derive(Debug)]
+pub struct Backend {
+    /// Its name in the configuration and in messages.
+    pub name: &'static str,
+    /// The dialect that requests are translated to.
+    pub dialect: DialectId,
+    /// Where its chat requests go, and what it takes natively besides (first: the dialect's chat route).
+    pub routes: &'static [NativeRoute],
+    /// Routes that an endpoint may switch on by `dialects`.
+    pub optional_routes: &'static [NativeRoute],
+    /// Where it lists its models, below the API root.
+    pub models_path: &'static str,
+    /// In which form.
+    pub models_form: ModelsForm,
+    /// How it is told who calls.
+    pub credential: Credential,
+    /// Headers of every call, unless the client's own stand in their place.
+    pub headers: &'static [(&'static str, &'static str)],
+    /// See [`Target::sampling_extensions`].
+    pub sampling_extensions: bool,
+    /// See [`Target::max_completion_tokens`].
+    pub max_completion_tokens: bool,
+    /// Whether further OpenAI paths (audio, images, files …) may be relayed to it.
+    pub openai_paths: bool,
+}
+
+/// What every OpenAI-compatible kind starts from.
+const OPENAI_COMPATIBLE: Backend = Backend {
+    name: "openai",
+    dialect: DialectId::OpenAiChat,
+    routes: &[(DialectId::OpenAiChat, Operation::Chat, "/chat/completions")],
+    optional_routes: &[(DialectId::AnthropicMessages, Operation::Chat, "/messages")],
+    models_path: "/models",
+    models_form: ModelsForm::OpenAi,
+    credential: Credential::Bearer,
+    headers: &[],
+    sampling_extensions: true,
+    max_completion_tokens: false,
+    openai_paths: true,
+};
+
+/// What `max_tokens` is where a dialect needs one and the client gave none. Every current model takes this many.
+const DEFAULT_MAX_TOKENS: u64 = 8192;
+
+/// The kind's data. `None`: known to the configuration, not built yet.
+pub fn backend(kind: BackendKind) -> Option<&'static Backend> {
+    match kind {
+        BackendKind::Openai => Some(&openai::BACKEND),
+        BackendKind::Vllm => Some(&vllm::BACKEND),
+        BackendKind::Together => Some(&together::BACKEND),
+        BackendKind::Deepinfra => Some(&deepinfra::BACKEND),
+        BackendKind::Ollama => Some(&ollama::BACKEND),
+        BackendKind::Anthropic => Some(&anthropic::BACKEND),
+        BackendKind::Openwebui => Some(&openwebui::BACKEND),
+        BackendKind::Demo => Some(&demo::BACKEND),
+        BackendKind::Runpod | BackendKind::Queue => None,
+    }
+}
+
+impl Backend {
+    /// The path for requests of this dialect, below the API root, if the kind takes them natively; `switched_on`
+    /// are the dialects that the endpoint's configuration adds.
+    pub fn native(&self, dialect: DialectId, operation: Operation, switched_on: &[String]) -> Option<&'static str> {
+        let find = |routes: &'static [NativeRoute]| {
+            routes.iter().find(|(d, o, _)| *d == dialect && *o == operation).map(|(_, _, path)| *path)
+        };
+        find(self.routes).or_else(|| {
+            let on = switched_on.iter().any(|name| name == dialect.name());
+            if on { find(self.optional_routes) } else { None }
+        })
+    }
+
+    /// The path that translated chat requests go to, below the API root.
+    pub fn chat_path(&self) -> &'static str {
+        self.routes.first().map_or("", |(_, _, path)| path)
+    }
+
+    /// What the dialect's encoder must know.
+    pub fn target(&self) -> Target<'static> {
+        Target {
+            backend: self.name,
+            sampling_extensions: self.sampling_extensions,
+            max_completion_tokens: self.max_completion_tokens,
+            default_max_tokens: DEFAULT_MAX_TOKENS,
+        }
+    }
+}

@@ -1,0 +1,22 @@
+//! Ollama, by its native API; `/v1` of its own only where the endpoint switches it on.
+
+use super::{Backend, ModelsForm, OPENAI_COMPATIBLE};
+use lingate_codec::dialect::DialectId;
+use lingate_codec::ir::Operation;
+
+pub(super) const BACKEND: Backend = Backend {
+    name: "ollama",
+    dialect: DialectId::Ollama,
+    routes: &[
+        (DialectId::Ollama, Operation::Chat, "/api/chat"),
+        (DialectId::Ollama, Operation::TextCompletion, "/api/generate"),
+    ],
+    optional_routes: &[
+        (DialectId::OpenAiChat, Operation::Chat, "/v1/chat/completions"),
+        (DialectId::AnthropicMessages, Operation::Chat, "/v1/messages"),
+    ],
+    models_path: "/api/tags",
+    models_form: ModelsForm::Ollama,
+    openai_paths: false,
+    ..OPENAI_COMPATIBLE
+};

@@ -1,0 +1,5 @@
+//! vLLM: OpenAI-compatible, with sampling extensions.
+
+use super::{Backend, OPENAI_COMPATIBLE};
+
+pub(super) const BACKEND: Backend = Backend { name: "vllm", ..OPENAI_COMPATIBLE };

@@ -1,0 +1,272 @@
+//! A configured upstream, ready to be called: connections, paths, credentials.
+
+use crate::backend::openwebui::{self, Session};
+use crate::backend::{self, Backend, Credential, demo};
+use crate::error::Failure;
+use crate::upstream::{Answer, AnswerBody, Call, Destination, Segments, TimeLimits, TlsFiles, Upstream, client_config};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
+use hyper_util::client::proxy::matcher::Matcher;
+use lingate_codec::ir::ApiError;
+use lingate_config::{Config, api_root};
+use lingate_store::SealedCache;
+use std::sync::Arc;
+
+/// The largest sign-in answer that is read.
+const SIGN_IN_CAP: u64 = 256 * 1024;
+
+/// One upstream.
+pub struct Endpoint {
+    /// Its configuration.
+    pub config: lingate_config::Endpoint,
+    /// Its kind.
+    pub backend: &'static Backend,
+    /// The path part of its API root, without a trailing slash.
+    root: String,
+    /// The path part of its bare URL.
+    bare: String,
+    /// Query members of every call, encoded, without a question mark.
+    query: String,
+    headers: HeaderMap,
+    transport: Transport,
+    session: Option<Session>,
+    /// How its answers are limited.
+    max_error_body: u64,
+}
+
+enum Transport {
+    Http(Upstream),
+    Demo,
+}
+
+impl std::fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Endpoint").field("name", &self.config.name).finish_non_exhaustive()
+    }
+}
+
+/// What is asked of an endpoint.
+#[derive(Debug, Clone)]
+pub struct EndpointCall {
+    /// The method.
+    pub method: Method,
+    /// The path.
+    pub path: Path,
+    /// Query of this call, encoded, without a question mark.
+    pub query: String,
+    /// Headers of this call; credentials and the endpoint's own are added.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: Segments,
+}
+
+/// A path of an endpoint.
+#[derive(Debug, Clone)]
+pub enum Path {
+    /// Below the API root (`/chat/completions`).
+    Root(String),
+    /// Below the bare URL (`/api/v1/auths/signin`).
+    Bare(String),
+}
+
+impl EndpointCall {
+    /// A GET below the API root.
+    pub fn get(path: &str) -> Self {
+        Self {
+            method: Method::GET,
+            path: Path::Root(path.to_owned()),
+            query: String::new(),
+            headers: HeaderMap::new(),
+            body: Segments::default(),
+        }
+    }
+
+    /// A POST of JSON.
+    pub fn post(path: Path, body: impl Into<Segments>) -> Self {
+        let headers = HeaderMap::from_iter([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
+        Self { method: Method::POST, path, query: String::new(), headers, body: body.into() }
+    }
+}
+
+impl Endpoint {
+    /// Makes an endpoint ready; opens no connection.
+    ///
+    /// # Errors
+    /// Names the key of the configuration at fault.
+    pub fn new(
+        config: &lingate_config::Endpoint,
+        whole: &Config,
+        proxies: &Arc<Matcher>,
+        cache: &SealedCache,
+    ) -> Result<Self, String> {
+        let backend = backend::backend(config.kind)
+            .ok_or_else(|| format!("endpoints.{}.type: {} is not built yet", config.name, config.kind))?;
+        let root_url = api_root(config);
+        let root = root_url.parse::<Uri>().map(|uri| uri.path().trim_end_matches('/').to_owned()).unwrap_or_default();
+        let signs_in = config.email.is_some() && config.password.is_some() && config.api_key.is_none();
+        let session = (signs_in && backend.name == openwebui::BACKEND.name)
+            .then(|| Session::new(config.url.as_str(), config.email.as_deref().unwrap_or_default(), config.password.clone(), cache.clone()));
+        Ok(Self {
+            backend,
+            root,
+            bare: config.url.path().trim_end_matches('/').to_owned(),
+            query: encode_query(&config.query),
+            headers: fixed_headers(config, backend)?,
+            transport: transport(config, whole, proxies)?,
+            session,
+            max_error_body: whole.max_error_body,
+            config: config.clone(),
+        })
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.config.name
+    }
+
+    /// Calls it and waits for the answer's head. Signs in before where it must, and once more when the upstream
+    /// says that the session is over.
+    ///
+    /// # Errors
+    /// Says whether another target may be tried.
+    pub async fn call(&self, call: EndpointCall) -> Result<Answer, Failure> {
+        let upstream = match &self.transport {
+            Transport::Http(upstream) => upstream,
+            Transport::Demo => return Ok(demo_answer(call)),
+        };
+        let target = self.target(&call)?;
+        let mut headers = call.headers;
+        for (name, value) in &self.headers {
+            if !headers.contains_key(name) {
+                headers.insert(name.clone(), value.clone());
+            }
+        }
+        let mut call = Call { method: call.method, target, headers, body: call.body };
+        let Some(session) = &self.session else { return upstream.send(call).await.map_err(failure) };
+
+        let token = self.token(session, upstream).await?;
+        call.headers.insert(header::AUTHORIZATION, token.header().clone());
+        let answer = upstream.send(call.clone()).await.map_err(failure)?;
+        if answer.parts.status != StatusCode::UNAUTHORIZED {
+            return Ok(answer);
+        }
+        let body = answer.body.collect(self.max_error_body).await.map_err(failure)?;
+        if !openwebui::is_session_refusal(answer.parts.status, &body) {
+            return Ok(Answer { parts: answer.parts, body: AnswerBody::whole(body) });
+        }
+        session.refused(&token).await;
+        let token = self.token(session, upstream).await?;
+        call.headers.insert(header::AUTHORIZATION, token.header().clone());
+        upstream.send(call).await.map_err(failure)
+    }
+
+    async fn token(&self, session: &Session, upstream: &Upstream) -> Result<openwebui::Token, Failure> {
+        session.token(upstream, &self.bare).await
+    }
+
+    fn target(&self, call: &EndpointCall) -> Result<Uri, Failure> {
+        let (base, path) = match &call.path {
+            Path::Root(path) => (&self.root, path),
+            Path::Bare(path) => (&self.bare, path),
+        };
+        let mut target = format!("{base}{path}");
+        for (index, query) in [&self.query, &call.query].into_iter().filter(|query| !query.is_empty()).enumerate() {
+            target.push(if index == 0 { '?' } else { '&' });
+            target.push_str(query);
+        }
+        target.parse().map_err(|_| Failure::of(ApiError::new(400, "the request's path or query is malformed")))
+    }
+
+    /// Takes this endpoint's secrets out of a text that goes to a client.
+    pub fn scrub(&self, text: &mut String) {
+        let secrets = [self.config.api_key.as_ref(), self.config.password.as_ref()];
+        for secret in secrets.into_iter().flatten().filter(|secret| secret.expose().len() >= 4) {
+            if text.contains(secret.expose()) {
+                *text = text.replace(secret.expose(), "***");
+            }
+        }
+    }
+
+    /// Whether a body holds one of this endpoint's secrets.
+    pub fn leaks(&self, body: &[u8]) -> bool {
+        let secrets = [self.config.api_key.as_ref(), self.config.password.as_ref()];
+        secrets
+            .into_iter()
+            .flatten()
+            .filter(|secret| secret.expose().len() >= 4)
+            .any(|secret| memchr::memmem::find(body, secret.expose().as_bytes()).is_some())
+    }
+}
+
+fn failure(error: crate::upstream::UpstreamError) -> Failure {
+    let try_next = error.phase == crate::upstream::Phase::Connect;
+    Failure { try_next, ..Failure::of(crate::pump::from_upstream(&error)) }
+}
+
+fn demo_answer(call: EndpointCall) -> Answer {
+    demo::serve(&call)
+}
+
+fn transport(
+    config: &lingate_config::Endpoint,
+    whole: &Config,
+    proxies: &Arc<Matcher>,
+) -> Result<Transport, String> {
+    if !config.kind.needs_url() {
+        return Ok(Transport::Demo);
+    }
+    let at = |key: &str, why: String| format!("endpoints.{}.{key}: {why}", config.name);
+    let host = config.url.host_str().unwrap_or_default().trim_matches(['[', ']']).to_owned();
+    let port = config.url.port_or_known_default().unwrap_or(80);
+    let files =
+        TlsFiles { ca: config.tls.ca.clone(), cert: config.tls.cert.clone(), key: config.tls.key.clone() };
+    let tls = match config.url.scheme() {
+        "https" => Some(client_config(&files).map_err(|why| at("tls", why))?),
+        _ => None,
+    };
+    let limits = whole.timeouts_for(config);
+    let limits = TimeLimits {
+        connect: limits.connect,
+        first_byte: limits.first_byte,
+        idle: limits.stream_idle,
+        total: limits.total,
+    };
+    Ok(Transport::Http(Upstream::new(Destination { host, port, tls, proxies: proxies.clone() }, limits)))
+}
+
+/// Headers of every call: who we are, the credential, the kind's own, the operator's.
+fn fixed_headers(config: &lingate_config::Endpoint, backend: &Backend) -> Result<HeaderMap, String> {
+    let at = |key: &str| format!("endpoints.{}.{key}: not a legal header", config.name);
+    let mut headers = HeaderMap::new();
+    headers.insert(header::USER_AGENT, HeaderValue::from_static(concat!("lingate/", env!("CARGO_PKG_VERSION"))));
+    headers.insert(header::ACCEPT, HeaderValue::from_static("*/*"));
+    for (name, value) in backend.headers {
+        headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+    }
+    if let Some(key) = config.api_key.as_ref().filter(|key| !key.is_empty()) {
+        let (name, text) = match (&config.auth_header, backend.credential) {
+            (Some(name), _) => (name.as_str(), key.expose().to_owned()),
+            (None, Credential::Bearer) => ("authorization", format!("Bearer {}", key.expose())),
+            (None, Credential::Header(name)) => (name, key.expose().to_owned()),
+        };
+        let name = HeaderName::try_from(name).map_err(|_| at("auth_header"))?;
+        let mut value = HeaderValue::try_from(text).map_err(|_| at("api_key"))?;
+        value.set_sensitive(true);
+        headers.insert(name, value);
+    }
+    for (name, value) in &config.headers {
+        let name = HeaderName::try_from(name).map_err(|_| at("headers"))?;
+        let mut value = HeaderValue::try_from(value.expose()).map_err(|_| at("headers"))?;
+        value.set_sensitive(true);
+        headers.insert(name, value);
+    }
+    Ok(headers)
+}
+
+fn encode_query(pairs: &[(String, lingate_config::Secret)]) -> String {
+    let mut serializer = url::form_urlencoded::Serializer::new(String::new());
+    for (name, value) in pairs {
+        serializer.append_pair(name, value.expose());
+    }
+    serializer.finish()
+}

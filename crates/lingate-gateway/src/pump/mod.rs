@@ -1,0 +1,285 @@
+//! The pump: an upstream's stream to the client's, frame by frame, with back-pressure and nothing held back.
+//!
+//! All that is ready is read and written in one go; as soon as nothing is ready, what there is goes out. The
+//! decoder sees every frame whichever way the answer travels, so usage, finish and errors have one code path.
+
+mod stop;
+
+use crate::recorder::Recorder;
+use crate::upstream::{AnswerBody, UpstreamError};
+use bytes::Bytes;
+use http_body::Frame;
+use lingate_codec::dialect::{Dialect, Stamp, StreamDecoder, StreamEncoder};
+use lingate_codec::frame::{DEFAULT_CAP, Framer};
+use lingate_codec::ir::{ApiError, Event, Operation};
+use lingate_codec::relay::{RelayedAnswer, in_band_error};
+use std::convert::Infallible;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+pub use stop::{Stop, StopWatch};
+
+/// When so much is ready, it is written before more is read.
+const BATCH: usize = 64 * 1024;
+
+/// How an answer travels, chosen once, at its head. Transforms that watch a relayed stream and take it over when
+/// they change something (intercept) have their place in [`Pump::take_frames`], between decoder and writer.
+pub enum Way {
+    /// Frames are copied, the decoder taps.
+    Relay(RelayedAnswer),
+    /// Through decoder and encoder.
+    ReEncode(Box<dyn StreamEncoder>),
+}
+
+/// What a pump is made from.
+pub struct Source {
+    /// The upstream's answer.
+    pub body: AnswerBody,
+    /// The dialect that it comes in.
+    pub dialect: &'static dyn Dialect,
+    /// What was asked.
+    pub operation: Operation,
+}
+
+/// The client's side of a pump.
+pub struct Sink {
+    /// The client's dialect.
+    pub dialect: &'static dyn Dialect,
+    /// How the answer travels.
+    pub way: Way,
+    /// The request's id, for error bodies.
+    pub request_id: String,
+    /// Listens on the side.
+    pub recorder: Recorder,
+    /// When the request came in.
+    pub started: Instant,
+    /// Ends the stream when the server must stop.
+    pub stop: StopWatch,
+}
+
+/// One stream on its way.
+pub struct Pump {
+    body: AnswerBody,
+    framer: Framer,
+    decoder: Box<dyn StreamDecoder>,
+    from: &'static dyn Dialect,
+    sink: Sink,
+    events: Vec<Event>,
+    out: Vec<u8>,
+    /// Whether anything that matters was written; before that, an error can still become a status.
+    committed: bool,
+    early_error: Option<ApiError>,
+    state: State,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Open,
+    /// The answer's ending was written; the upstream's body may have some bytes left.
+    Ended,
+    Done,
+}
+
+impl Pump {
+    /// A pump that has read nothing yet.
+    pub fn new(source: Source, sink: Sink) -> Self {
+        Self {
+            framer: Framer::new(source.dialect.framing(), DEFAULT_CAP),
+            decoder: source.dialect.stream_decoder(source.operation),
+            from: source.dialect,
+            body: source.body,
+            sink,
+            events: Vec::new(),
+            out: Vec::new(),
+            committed: false,
+            early_error: None,
+            state: State::Open,
+        }
+    }
+
+    /// Waits for the first meaningful event, at most `holdback`.
+    ///
+    /// # Errors
+    /// The upstream failed before anything meaningful came: the answer can still have a proper status.
+    pub async fn prime(&mut self, holdback: Duration) -> Result<(), ApiError> {
+        let first = std::future::poll_fn(|cx| {
+            self.fill(cx);
+            if self.committed || self.state != State::Open { Poll::Ready(()) } else { Poll::Pending }
+        });
+        let _ = tokio::time::timeout(holdback, first).await;
+        self.early_error.take().map_or(Ok(()), Err)
+    }
+
+    /// Whether the upstream ended without having said anything.
+    pub fn is_empty(&self) -> bool {
+        self.state != State::Open && !self.committed
+    }
+
+    /// The body's next frame, for hyper.
+    pub fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        self.committed = true;
+        if self.out.is_empty() {
+            self.fill(cx);
+        }
+        if !self.out.is_empty() {
+            return Poll::Ready(Some(Ok(Frame::data(Bytes::from(std::mem::take(&mut self.out))))));
+        }
+        if self.state == State::Open { Poll::Pending } else { Poll::Ready(None) }
+    }
+
+    /// Moves all that is ready from upstream to `out`.
+    fn fill(&mut self, cx: &mut Context<'_>) {
+        if self.state == State::Open && self.sink.stop.poll(cx).is_ready() {
+            self.fail(ApiError::new(503, "the gateway is shutting down").with_code("shutting_down"));
+        }
+        let mut clock = Clock { started: self.sink.started, stamp: None };
+        while self.state != State::Done && self.out.len() < BATCH {
+            match self.body.poll_data(cx) {
+                Poll::Pending => return,
+                Poll::Ready(Some(Ok(_))) if self.state == State::Ended => {}
+                Poll::Ready(Some(Ok(bytes))) => {
+                    self.framer.push(&bytes);
+                    self.take_frames(&mut clock, false);
+                }
+                Poll::Ready(Some(Err(error))) => {
+                    if self.state == State::Open {
+                        self.fail(from_upstream(&error));
+                    }
+                    self.state = State::Done;
+                }
+                Poll::Ready(None) => {
+                    if self.state == State::Open {
+                        self.framer.finish();
+                        self.take_frames(&mut clock, true);
+                    }
+                    if self.state == State::Open {
+                        self.decoder.finish(&mut self.events);
+                        self.write_ending(&mut clock);
+                    }
+                    self.state = State::Done;
+                }
+            }
+        }
+    }
+
+    /// Decodes and writes the whole frames that have come.
+    fn take_frames(&mut self, clock: &mut Clock, last: bool) {
+        while self.state == State::Open {
+            let frame = match self.framer.next_frame() {
+                Ok(Some(frame)) => frame,
+                Ok(None) => return,
+                Err(error) => return self.fail(ApiError::upstream(error.to_string())),
+            };
+            match &mut self.sink.way {
+                Way::Relay(relayed) => {
+                    self.decoder.tap(&frame, &mut self.events);
+                    let failed = self.events.iter().any(|event| matches!(event, Event::Error(_)));
+                    if !(failed && !self.committed) {
+                        relayed.frame(self.from, &frame, &mut self.out);
+                        self.committed |= !frame.data.is_empty();
+                        if last && !frame.data.is_empty() {
+                            close_frame(frame.raw, self.from, &mut self.out);
+                        }
+                    }
+                }
+                Way::ReEncode(encoder) => {
+                    self.decoder.push(&frame, &mut self.events);
+                    for event in &self.events {
+                        let early = matches!(event, Event::Error(_)) && !self.committed;
+                        if !early {
+                            encoder.push(event, clock.now(), &mut self.out);
+                        }
+                        self.committed |= !matches!(event, Event::Start(_) | Event::Usage(_) | Event::Error(_));
+                    }
+                }
+            }
+            self.note_events();
+        }
+    }
+
+    /// Lets the recorder know, and ends the stream when an event does.
+    fn note_events(&mut self) {
+        for event in self.events.drain(..) {
+            self.sink.recorder.observe(&event);
+            match event {
+                Event::End => self.state = State::Ended,
+                Event::Error(error) => {
+                    self.state = State::Ended;
+                    if !self.committed {
+                        self.early_error = Some(error);
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// After the upstream's orderly end: the decoder has said whether the answer is complete.
+    fn write_ending(&mut self, clock: &mut Clock) {
+        for event in &self.events {
+            match (&mut self.sink.way, event) {
+                (_, Event::Error(_)) if !self.committed => {}
+                (Way::ReEncode(encoder), event) => encoder.push(event, clock.now(), &mut self.out),
+                (Way::Relay(_), Event::Error(error)) => {
+                    in_band_error(self.sink.dialect, error, &self.sink.request_id, &mut self.out);
+                }
+                (Way::Relay(_), _) => {}
+            }
+        }
+        self.note_events();
+    }
+
+    /// The stream cannot go on.
+    fn fail(&mut self, error: ApiError) {
+        self.state = State::Done;
+        let event = Event::Error(error);
+        self.sink.recorder.observe(&event);
+        let Event::Error(error) = &event else { return };
+        if !self.committed {
+            self.early_error = Some(error.clone());
+            return;
+        }
+        match &mut self.sink.way {
+            Way::ReEncode(encoder) => {
+                let mut clock = Clock { started: self.sink.started, stamp: None };
+                encoder.push(&event, clock.now(), &mut self.out);
+            }
+            Way::Relay(_) => in_band_error(self.sink.dialect, error, &self.sink.request_id, &mut self.out),
+        }
+    }
+}
+
+/// Reads the clock at most once a batch.
+struct Clock {
+    started: Instant,
+    stamp: Option<Stamp>,
+}
+
+impl Clock {
+    fn now(&mut self) -> Stamp {
+        *self.stamp.get_or_insert_with(|| stamp(self.started))
+    }
+}
+
+/// This moment, for a request that came in at `started`.
+pub fn stamp(started: Instant) -> Stamp {
+    let unix = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    let nanos = |duration: Duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+    Stamp { unix_nanos: nanos(unix), elapsed_nanos: nanos(started.elapsed()) }
+}
+
+/// A stream's last frame may lack its terminator; a client's parser needs it.
+fn close_frame(raw: &[u8], dialect: &dyn Dialect, out: &mut Vec<u8>) {
+    match dialect.framing() {
+        lingate_codec::frame::Framing::Sse if !(raw.ends_with(b"\n\n") || raw.ends_with(b"\n\r\n")) => {
+            out.extend_from_slice(b"\n\n");
+        }
+        lingate_codec::frame::Framing::Ndjson if !raw.ends_with(b"\n") => out.push(b'\n'),
+        _ => {}
+    }
+}
+
+/// An upstream's failure as the client is told of it.
+pub fn from_upstream(error: &UpstreamError) -> ApiError {
+    ApiError::new(error.status, error.message.clone()).with_code(error.code)
+}

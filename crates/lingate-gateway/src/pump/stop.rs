@@ -1,0 +1,39 @@
+//! The end of the server's patience: streams that are still open are ended with an error.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use tokio::sync::Notify;
+use tokio::sync::futures::OwnedNotified;
+
+/// Ends all open streams, once.
+#[derive(Debug, Clone, Default)]
+pub struct Stop {
+    notify: Arc<Notify>,
+}
+
+impl Stop {
+    /// Ends every stream that is watched now.
+    pub fn now(&self) {
+        self.notify.notify_waiters();
+    }
+
+    /// A watch for one stream.
+    pub fn watch(&self) -> StopWatch {
+        StopWatch { notified: Box::pin(self.notify.clone().notified_owned()) }
+    }
+}
+
+/// One stream's watch.
+#[derive(Debug)]
+pub struct StopWatch {
+    notified: Pin<Box<OwnedNotified>>,
+}
+
+impl StopWatch {
+    /// Ready when the stream must end.
+    pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.notified.as_mut().poll(cx)
+    }
+}

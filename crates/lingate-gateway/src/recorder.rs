@@ -1,0 +1,97 @@
+//! Listens to a request on the side: what it used, how it ended. Says so in metrics and one log line.
+
+use crate::telemetry::{Outcome, TargetMetrics};
+use lingate_codec::ir::{ApiError, Event, Usage};
+use std::time::Instant;
+
+/// One admitted request. Its end is noted when it is dropped, whoever drops it: a request that nobody finished
+/// was cancelled.
+#[derive(Debug)]
+pub struct Recorder {
+    started: Instant,
+    request_id: String,
+    /// The name that the client asked for.
+    original_model: String,
+    place: Option<Place>,
+    usage: Usage,
+    first_token: Option<f64>,
+    outcome: Outcome,
+    status: u16,
+    stream: bool,
+}
+
+/// Where a request went.
+#[derive(Debug, Clone)]
+pub struct Place {
+    /// The endpoint's name.
+    pub endpoint: String,
+    /// The model's name there.
+    pub request_model: String,
+    /// Metrics of this virtual model on this endpoint.
+    pub metrics: TargetMetrics,
+}
+
+impl Recorder {
+    /// Begins.
+    pub fn new(started: Instant, request_id: String, original_model: String, stream: bool) -> Self {
+        Self {
+            started,
+            request_id,
+            original_model,
+            place: None,
+            usage: Usage::default(),
+            first_token: None,
+            outcome: Outcome::Cancelled,
+            status: 200,
+            stream,
+        }
+    }
+
+    /// The request goes there now.
+    pub fn attempt(&mut self, place: Place) {
+        self.place = Some(place);
+    }
+
+    /// Sees an event of the answer.
+    pub fn observe(&mut self, event: &Event) {
+        match event {
+            Event::Usage(usage) => self.usage.update(usage),
+            Event::Error(error) => self.failed(error),
+            Event::End => self.outcome = Outcome::Ok,
+            _ => {}
+        }
+        if self.first_token.is_none() && self.stream {
+            self.first_token = Some(self.started.elapsed().as_secs_f64());
+        }
+    }
+
+    /// The request failed.
+    pub fn failed(&mut self, error: &ApiError) {
+        self.outcome = Outcome::Error;
+        self.status = error.status;
+    }
+}
+
+impl Drop for Recorder {
+    fn drop(&mut self) {
+        let seconds = self.started.elapsed().as_secs_f64();
+        if let Some(place) = &self.place {
+            place.metrics.finished(self.outcome, &self.usage, seconds, self.first_token);
+        }
+        tracing::info!(
+            target: "lingate::request",
+            request_id = %self.request_id,
+            original_model = %self.original_model,
+            endpoint = self.place.as_ref().map_or("", |place| place.endpoint.as_str()),
+            request_model = self.place.as_ref().map_or("", |place| place.request_model.as_str()),
+            outcome = self.outcome.word(),
+            status = self.status,
+            input_tokens = self.usage.input_tokens,
+            output_tokens = self.usage.output_tokens,
+            duration_ms = (seconds * 1e3).round(),
+            ttft_ms = self.first_token.map(|s| (s * 1e3).round()),
+            "model request {}",
+            self.outcome.word(),
+        );
+    }
+}
