@@ -257,6 +257,7 @@ fn substitute(value: &Value, binds: &Binds) -> Value {
 }
 
 #[cfg(test)]
+#[expect(clippy::needless_pass_by_value, reason = "`json!` literals read best by value")]
 mod tests {
     use serde_json::json;
 

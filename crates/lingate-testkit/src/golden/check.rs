@@ -121,6 +121,7 @@ fn walk(pattern: &Value, out: &mut Vec<String>) {
 }
 
 #[cfg(test)]
+#[expect(clippy::needless_pass_by_value, reason = "`json!` literals read best by value")]
 mod tests {
     use serde_json::json;
 

@@ -122,6 +122,7 @@ fn step(element: &Value, end: &str) -> Result<Step, String> {
 }
 
 #[cfg(test)]
+#[expect(clippy::needless_pass_by_value, reason = "`json!` literals read best by value")]
 mod tests {
     use serde_json::json;
 

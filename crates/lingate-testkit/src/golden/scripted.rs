@@ -146,7 +146,7 @@ impl Script {
     fn pick(&self, method: &str, path: &str) -> Option<usize> {
         let takers = || (0..self.exchanges.len()).filter(|index| self.exchanges[*index].takes(method, path));
         let unused = takers().find(|index| !self.used[*index]);
-        unused.or_else(|| takers().find(|index| self.exchanges[*index].repeat)).or_else(|| takers().last())
+        unused.or_else(|| takers().find(|index| self.exchanges[*index].repeat)).or_else(|| takers().next_back())
     }
 }
 
@@ -189,6 +189,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 #[cfg(test)]
+#[expect(clippy::needless_pass_by_value, reason = "`json!` literals read best by value")]
 mod tests {
     use super::*;
 

@@ -140,6 +140,8 @@ async fn converse(stream: TcpStream, connection: u64, service: &dyn Serve, numbe
             Ok(After::Reset) => {
                 // Refused only for a socket that is already gone.
                 let _ = to.as_ref().set_zero_linger();
+                // Dropped in the ordinary way, this half would say FIN first.
+                to.forget();
                 return Fate::Closed;
             }
         }

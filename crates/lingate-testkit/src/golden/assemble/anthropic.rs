@@ -193,6 +193,7 @@ impl State {
 }
 
 #[cfg(test)]
+#[expect(clippy::needless_pass_by_value, reason = "`json!` literals read best by value")]
 mod tests {
     use super::*;
 

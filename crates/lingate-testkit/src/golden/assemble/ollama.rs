@@ -78,6 +78,7 @@ fn envelope(number: usize, line: &Value, faults: &mut Vec<String>) {
 }
 
 #[cfg(test)]
+#[expect(clippy::needless_pass_by_value, reason = "`json!` literals read best by value")]
 mod tests {
     use super::*;
 

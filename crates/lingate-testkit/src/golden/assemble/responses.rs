@@ -22,7 +22,8 @@ struct State {
     sequence: i64,
     added: BTreeSet<Index>,
     done: BTreeSet<Index>,
-    parts: BTreeSet<(Index, Index)>,
+    /// The text so far of each content part that was added.
+    parts: BTreeMap<(Index, Index), String>,
     arguments: BTreeMap<Index, String>,
     closed: bool,
     faults: Vec<String>,
@@ -41,7 +42,7 @@ pub(super) fn assemble(events: &[&Value]) -> Assembled {
         sequence: -1,
         added: BTreeSet::new(),
         done: BTreeSet::new(),
-        parts: BTreeSet::new(),
+        parts: BTreeMap::new(),
         arguments: BTreeMap::new(),
         closed: false,
         faults: Vec::new(),
@@ -98,16 +99,24 @@ impl State {
                 self.added.insert(at);
             }
             "response.content_part.added" => {
-                self.parts.insert((at, index(event, "content_index")));
+                self.parts.insert((at, index(event, "content_index")), String::new());
             }
             "response.output_text.delta" => {
                 if !self.added.contains(&at) {
                     self.fault("text delta without output_item.added");
                 }
-                if !self.parts.contains(&(at, index(event, "content_index"))) {
-                    self.fault("text delta without content_part.added");
+                let delta = text(event, "delta", &mut self.faults);
+                self.text.push_str(delta);
+                match self.parts.get_mut(&(at, index(event, "content_index"))) {
+                    Some(part) => part.push_str(delta),
+                    None => self.fault("text delta without content_part.added"),
                 }
-                self.text.push_str(text(event, "delta", &mut self.faults));
+            }
+            "response.output_text.done" => {
+                let deltas = self.parts.get(&(at, index(event, "content_index")));
+                if deltas.is_some_and(|deltas| own(event, "text") != *deltas) {
+                    self.fault("output_text.done differs from the deltas");
+                }
             }
             "response.refusal.delta" => self.refusal.push_str(text(event, "delta", &mut self.faults)),
             "response.reasoning_text.delta" | "response.reasoning_summary_text.delta" => {
@@ -239,7 +248,7 @@ mod tests {
         assert_eq!(faults(&[], 0), "");
         assert_eq!(faults(&[], 1), "the terminal response.output does not list every item");
         assert_eq!(faults(&[added.clone(), done.clone()], 1), "");
-        assert_eq!(faults(&[added.clone()], 1), "items {Some(0)} added, {} done");
+        assert_eq!(faults(std::slice::from_ref(&added), 1), "items {Some(0)} added, {} done");
         assert_eq!(
             faults(&[("response.in_progress", json!({"sequence_number": 0}))], 0),
             "response.in_progress: sequence_number 0 after 0"
@@ -249,11 +258,18 @@ mod tests {
             "event name x is not the type response.in_progress"
         );
         let delta = ("response.output_text.delta", json!({"output_index": 0, "content_index": 0, "delta": "a"}));
-        assert_eq!(faults(&[delta], 0), "text delta without output_item.added; text delta without content_part.added");
+        assert_eq!(
+            faults(std::slice::from_ref(&delta), 0),
+            "text delta without output_item.added; text delta without content_part.added"
+        );
+        let part = ("response.content_part.added", json!({"output_index": 0, "content_index": 0}));
+        let whole = ("response.output_text.done", json!({"output_index": 0, "content_index": 0, "text": "b"}));
+        let texts = [added.clone(), part, delta.clone(), whole, done.clone()];
+        assert_eq!(faults(&texts, 1), "output_text.done differs from the deltas");
         let late = ("response.output_item.added", json!({"output_index": 1}));
         assert!(faults(&[late], 1).contains("output_index 1 is not 0"));
         let arguments = ("response.function_call_arguments.delta", json!({"output_index": 0, "delta": "{"}));
-        assert_eq!(faults(&[arguments.clone()], 0), "arguments delta without output_item.added");
+        assert_eq!(faults(std::slice::from_ref(&arguments), 0), "arguments delta without output_item.added");
         let whole = ("response.function_call_arguments.done", json!({"output_index": 0, "arguments": "{}"}));
         assert_eq!(
             faults(&[added.clone(), arguments.clone(), whole, done], 1),
