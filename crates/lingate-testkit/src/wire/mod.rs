@@ -1,0 +1,8 @@
+//! A small HTTP/1.1 server that a test controls to the byte: what it reads, what it writes and when, how it ends.
+
+mod read;
+mod serve;
+mod write;
+
+pub(crate) use read::find;
+pub(crate) use serve::{Fate, Serve, Server};
