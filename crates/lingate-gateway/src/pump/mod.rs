@@ -115,6 +115,11 @@ impl Pump {
         self.state != State::Open && !self.committed
     }
 
+    /// Gives the recorder back when the answer is not to be used.
+    pub fn into_recorder(self) -> Recorder {
+        self.sink.recorder
+    }
+
     /// The body's next frame, for hyper.
     pub fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         self.committed = true;

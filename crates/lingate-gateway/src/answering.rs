@@ -1,0 +1,315 @@
+//! From the upstream's answer to the client's: relay or re-encode, whole or streamed.
+
+use crate::body::Body;
+use crate::error::Failure;
+use crate::outgoing::Outgoing;
+use crate::pump::{Pump, Sink, Source, StopWatch, Way, from_upstream, stamp};
+use crate::recorder::Recorder;
+use crate::snapshot::Target;
+use crate::upstream::{Answer, AnswerBody};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use lingate_codec::dialect::{AnswerContext, Dialect};
+use lingate_codec::frame::Framing;
+use lingate_codec::ir::{Answer as WholeAnswer, ApiError, Event};
+use lingate_codec::relay::RelayedAnswer;
+use std::time::{Duration, Instant};
+
+/// The largest whole answer that is read: 64 MiB.
+const WHOLE_CAP: u64 = 64 * 1024 * 1024;
+
+/// The client's side of an exchange.
+pub struct Client {
+    /// Its dialect.
+    pub dialect: &'static dyn Dialect,
+    /// Whether it wants a stream.
+    pub stream: bool,
+    /// Whether it asked for the usage frame of a stream.
+    pub include_usage: bool,
+    /// What an encoder must know.
+    pub context: AnswerContext,
+    /// Whether the answer's model is to have the name that was asked for.
+    pub rename: bool,
+    /// The request's id.
+    pub request_id: String,
+    /// When the request came in.
+    pub started: Instant,
+    /// How long a stream's head waits for its first meaningful event.
+    pub holdback: Duration,
+    /// How much of an upstream's error body is read.
+    pub max_error_body: u64,
+    /// Whether an answer without content counts as failed.
+    pub refuse_empty: bool,
+}
+
+/// An answer ready for the client: content type, further headers, body.
+pub struct Answered {
+    /// The body's type.
+    pub content_type: HeaderValue,
+    /// Headers taken over from the upstream.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: Body,
+}
+
+/// Turns an upstream's answer into the client's.
+///
+/// # Errors
+/// The upstream refused or failed before anything was sent to the client.
+pub async fn answer(
+    client: &Client,
+    target: &Target,
+    outgoing: &Outgoing,
+    answer: Answer,
+    recorder: &mut Option<Recorder>,
+    stop: StopWatch,
+) -> Result<Answered, Failure> {
+    let headers = forwarded(&answer.parts.headers);
+    if answer.parts.status != StatusCode::OK {
+        return Err(refusal(client, target, outgoing, answer, headers).await);
+    }
+    if is_html(&answer.parts.headers) {
+        return Err(not_an_api());
+    }
+    let streamed = is_stream(&answer.parts.headers, outgoing);
+    if streamed && client.stream {
+        return stream(client, outgoing, answer.body, headers, recorder, stop).await;
+    }
+    let body = answer.body.collect(WHOLE_CAP).await.map_err(|error| broken(&error))?;
+    let streamed = streamed || looks_like_sse(outgoing.dialect, &body);
+    if outgoing.relay && !streamed && !client.stream {
+        return relay_whole(client, outgoing, body, headers, recorder);
+    }
+    whole(client, outgoing, &body, streamed, headers, recorder)
+}
+
+async fn stream(
+    client: &Client,
+    outgoing: &Outgoing,
+    body: AnswerBody,
+    headers: HeaderMap,
+    recorder: &mut Option<Recorder>,
+    stop: StopWatch,
+) -> Result<Answered, Failure> {
+    let way = if outgoing.relay {
+        let model = client.rename.then(|| client.context.model.clone());
+        Way::Relay(RelayedAnswer { model, hide_usage: !client.include_usage })
+    } else {
+        Way::ReEncode(client.dialect.stream_encoder(client.context.clone()))
+    };
+    let Some(listener) = recorder.take() else { return Err(ApiError::new(500, "the request was answered twice").into()) };
+    let source = Source { body, dialect: outgoing.dialect, operation: outgoing.operation };
+    let sink = Sink {
+        dialect: client.dialect,
+        way,
+        request_id: client.request_id.clone(),
+        recorder: listener,
+        started: client.started,
+        stop,
+    };
+    let mut pump = Box::new(Pump::new(source, sink));
+    let primed = pump.prime(client.holdback).await;
+    let empty = client.refuse_empty && pump.is_empty();
+    if primed.is_err() || empty {
+        *recorder = Some(pump.into_recorder());
+    }
+    primed.map_err(|error| Failure { try_next: true, headers: headers.clone(), ..Failure::of(error) })?;
+    if empty {
+        return Err(no_content());
+    }
+    Ok(Answered { content_type: stream_type(client.dialect), headers, body: Body::Stream(pump) })
+}
+
+fn stream_type(dialect: &dyn Dialect) -> HeaderValue {
+    HeaderValue::from_static(dialect.framing().content_type())
+}
+
+/// A whole answer of the client's own dialect: passed on as it is but for the model's name.
+fn relay_whole(
+    client: &Client,
+    outgoing: &Outgoing,
+    body: Bytes,
+    headers: HeaderMap,
+    recorder: &mut Option<Recorder>,
+) -> Result<Answered, Failure> {
+    let mut events = Vec::new();
+    outgoing.dialect.decode_response(outgoing.operation, &body, &mut events);
+    observe(&events, recorder);
+    if let Some(error) = error_of(&events) {
+        return Err(Failure { try_next: true, headers, ..Failure::of(error.clone()) });
+    }
+    if client.refuse_empty && !has_content(&events) {
+        return Err(no_content());
+    }
+    let model = client.rename.then(|| client.context.model.clone());
+    let edit = RelayedAnswer { model, hide_usage: false }.whole(outgoing.dialect, &body);
+    let body = match edit {
+        None => body,
+        Some((range, new)) => [&body[..range.start], &new, &body[range.end..]].concat().into(),
+    };
+    Ok(Answered { content_type: HeaderValue::from_static("application/json"), headers, body: Body::Whole(body) })
+}
+
+/// An answer that was read whole, whatever its form, written in the form that the client wants.
+fn whole(
+    client: &Client,
+    outgoing: &Outgoing,
+    body: &[u8],
+    streamed: bool,
+    headers: HeaderMap,
+    recorder: &mut Option<Recorder>,
+) -> Result<Answered, Failure> {
+    let mut events = Vec::new();
+    if streamed {
+        decode_collected(outgoing, body, &mut events);
+    } else {
+        outgoing.dialect.decode_response(outgoing.operation, body, &mut events);
+    }
+    observe(&events, recorder);
+    if let Some(error) = error_of(&events) {
+        return Err(Failure { try_next: true, headers, ..Failure::of(error.clone()) });
+    }
+    if client.refuse_empty && !has_content(&events) {
+        return Err(no_content());
+    }
+    Ok(Answered { headers, ..written(client, events) })
+}
+
+/// Events written as the client wants them: a stream or a whole answer.
+pub fn written(client: &Client, events: Vec<Event>) -> Answered {
+    let at = stamp(client.started);
+    let mut out = Vec::new();
+    let content_type = if client.stream {
+        let mut encoder = client.dialect.stream_encoder(client.context.clone());
+        for event in &events {
+            encoder.push(event, at, &mut out);
+        }
+        stream_type(client.dialect)
+    } else {
+        client.dialect.encode_response(&WholeAnswer::fold(events), &client.context, at, &mut out);
+        HeaderValue::from_static("application/json")
+    };
+    Answered { content_type, headers: HeaderMap::new(), body: out.into() }
+}
+
+fn decode_collected(outgoing: &Outgoing, body: &[u8], events: &mut Vec<Event>) {
+    let mut framer =
+        lingate_codec::frame::Framer::new(outgoing.dialect.framing(), lingate_codec::frame::DEFAULT_CAP);
+    let mut decoder = outgoing.dialect.stream_decoder(outgoing.operation);
+    framer.push(body);
+    framer.finish();
+    loop {
+        match framer.next_frame() {
+            Ok(Some(frame)) => decoder.push(&frame, events),
+            Ok(None) => break decoder.finish(events),
+            Err(error) => break events.push(Event::Error(ApiError::upstream(error.to_string()))),
+        }
+    }
+}
+
+fn observe(events: &[Event], recorder: &mut Option<Recorder>) {
+    if let Some(recorder) = recorder {
+        events.iter().for_each(|event| recorder.observe(event));
+    }
+}
+
+fn error_of(events: &[Event]) -> Option<&ApiError> {
+    events.iter().find_map(|event| match event {
+        Event::Error(error) => Some(error),
+        _ => None,
+    })
+}
+
+fn has_content(events: &[Event]) -> bool {
+    events.iter().any(|event| {
+        matches!(
+            event,
+            Event::Text(_) | Event::Refusal(_) | Event::ToolCallStart { .. } | Event::Reasoning(_)
+        )
+    })
+}
+
+fn no_content() -> Failure {
+    let error = ApiError::upstream("the upstream gave an empty answer").with_code("empty_answer");
+    Failure { try_next: true, ..Failure::of(error) }
+}
+
+fn not_an_api() -> Failure {
+    let error = ApiError::upstream("the upstream answered with a web page, not an API").with_code("upstream_not_api");
+    Failure { try_next: true, ..Failure::of(error) }
+}
+
+/// A connection that broke while a whole answer was read: the model ran, so nothing is tried again.
+fn broken(error: &crate::upstream::UpstreamError) -> Failure {
+    Failure::of(from_upstream(error))
+}
+
+/// An answer whose status is not 200: the error in the client's dialect, the upstream's own body where that is
+/// the same dialect.
+async fn refusal(
+    client: &Client,
+    target: &Target,
+    outgoing: &Outgoing,
+    answer: Answer,
+    headers: HeaderMap,
+) -> Failure {
+    let status = answer.parts.status.as_u16();
+    if answer.parts.status.is_redirection() {
+        let error = ApiError::upstream("the upstream answered with a redirect").with_code("upstream_redirect");
+        return Failure { try_next: true, ..Failure::of(error) };
+    }
+    if answer.parts.status.is_success() {
+        return not_an_api();
+    }
+    let body = answer.body.collect(client.max_error_body).await.unwrap_or_default();
+    let mut error = outgoing.dialect.decode_error(status, &body);
+    target.endpoint.scrub(&mut error.message);
+    if status == 401 {
+        // The client's own key is fine; the credential that was refused is the gateway's.
+        error.status = 502;
+        error.kind = lingate_codec::ir::ErrorKind::Api;
+        error.code = Some("upstream_auth".to_owned());
+        error.message = format!("the upstream refused the gateway's credential: {}", error.message);
+    }
+    let try_next = matches!(status, 401 | 403 | 408 | 429) || status >= 500;
+    Failure { headers, try_next, ..Failure::of(error) }
+}
+
+/// Headers of an upstream that a client may see: limits and when to come back.
+fn forwarded(headers: &HeaderMap) -> HeaderMap {
+    let mut out = HeaderMap::new();
+    for (name, value) in headers {
+        let text = name.as_str();
+        let pass = text.starts_with("x-ratelimit-")
+            || text.starts_with("anthropic-ratelimit-")
+            || matches!(text, "retry-after" | "retry-after-ms" | "x-should-retry" | "openai-processing-ms");
+        if pass {
+            out.append(name.clone(), value.clone());
+        }
+    }
+    out
+}
+
+fn media_type(headers: &HeaderMap) -> &str {
+    let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    value.split(';').next().unwrap_or_default().trim()
+}
+
+fn is_html(headers: &HeaderMap) -> bool {
+    media_type(headers).eq_ignore_ascii_case("text/html")
+}
+
+/// Whether the body is a stream: by its type; where the type says nothing, by what was asked.
+fn is_stream(headers: &HeaderMap, outgoing: &Outgoing) -> bool {
+    match media_type(headers) {
+        "text/event-stream" | "application/x-ndjson" | "application/jsonl" => true,
+        "application/json" => outgoing.stream && outgoing.dialect.framing() == Framing::Ndjson,
+        _ => outgoing.stream,
+    }
+}
+
+/// Whether a body that calls itself JSON is an event stream all the same.
+fn looks_like_sse(dialect: &dyn Dialect, body: &[u8]) -> bool {
+    let start = body.trim_ascii_start();
+    dialect.framing() == Framing::Sse && (start.starts_with(b"data:") || start.starts_with(b"event:"))
+}

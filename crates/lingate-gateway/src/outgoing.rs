@@ -1,0 +1,152 @@
+//! From the client's request to the target's: splice where the dialects are the same, decode and encode where
+//! they are not. Pure.
+
+mod members;
+
+use crate::endpoint::Path;
+use crate::error::Failure;
+use crate::snapshot::{Target, VirtualModel};
+use crate::upstream::Segments;
+use bytes::Bytes;
+use lingate_codec::dialect::{Dialect, DialectId, Envelope, RelayWants, Unsupported, parse_object, path_of};
+use lingate_codec::ir::{ApiError, Loss, Message, Operation, Role};
+use lingate_codec::json::Edits;
+use lingate_config::StreamMode;
+
+/// A request as it came in.
+pub struct Incoming<'a> {
+    /// The client's dialect.
+    pub dialect: DialectId,
+    /// What is asked.
+    pub operation: Operation,
+    /// The body.
+    pub body: &'a Bytes,
+    /// Its top level.
+    pub envelope: &'a Envelope<'a>,
+}
+
+/// A request as it goes out.
+pub struct Outgoing {
+    /// The body.
+    pub body: Segments,
+    /// Where to.
+    pub path: Path,
+    /// The dialect of the answer.
+    pub dialect: &'static dyn Dialect,
+    /// What was asked in that dialect.
+    pub operation: Operation,
+    /// Whether the body was relayed: the answer can be, too.
+    pub relay: bool,
+    /// Whether the upstream was asked for a stream.
+    pub stream: bool,
+    /// What was lost, as JSON paths of the client's.
+    pub lost: Vec<String>,
+}
+
+/// Makes the request for one target.
+///
+/// # Errors
+/// A 400 that names what the target cannot take, or what is malformed.
+pub fn prepare(incoming: &Incoming<'_>, model: &VirtualModel, target: &Target) -> Result<Outgoing, Failure> {
+    let config = &target.endpoint.config;
+    let never = model.config.stream == StreamMode::Never || config.stream == StreamMode::Never;
+    let stream = incoming.envelope.stream && !never;
+    let name = if target.model.is_empty() { &*incoming.envelope.model } else { target.model.as_str() };
+    match target.endpoint.backend.native(incoming.dialect, incoming.operation, &config.dialects) {
+        Some(path) => relay(incoming, model, target, name, stream, path),
+        None => re_encode(incoming, model, target, name, stream),
+    }
+}
+
+fn relay(
+    incoming: &Incoming<'_>,
+    model: &VirtualModel,
+    target: &Target,
+    name: &str,
+    stream: bool,
+    path: &str,
+) -> Result<Outgoing, Failure> {
+    let dialect = incoming.dialect.dialect();
+    let object = &incoming.envelope.object;
+    dialect.check(incoming.operation, object)?;
+    let mut edits = Edits::new();
+    let wants = RelayWants {
+        model: name,
+        stream: (stream != incoming.envelope.stream).then_some(stream),
+        ask_usage: stream,
+        system_prompt: model.config.system_prompt.as_deref().unwrap_or_default(),
+        strip: &target.endpoint.config.strip,
+    };
+    dialect.relay_edits(object, &wants, &mut edits);
+    members::apply(dialect, object, &model.config, &mut edits);
+    Ok(Outgoing {
+        body: Segments::new(edits.apply_to_bytes(object, incoming.body)),
+        path: Path::Root(path.to_owned()),
+        dialect,
+        operation: incoming.operation,
+        relay: true,
+        stream,
+        lost: Vec::new(),
+    })
+}
+
+fn re_encode(
+    incoming: &Incoming<'_>,
+    model: &VirtualModel,
+    target: &Target,
+    name: &str,
+    stream: bool,
+) -> Result<Outgoing, Failure> {
+    let client = incoming.dialect.dialect();
+    let backend = target.endpoint.backend;
+    let dialect = backend.dialect.dialect();
+    let mut request = client.decode_request(incoming.operation, incoming.body)?;
+    request.model = name.into();
+    request.stream = stream;
+    if let Some(prompt) = &model.config.system_prompt {
+        request.messages.insert(0, Message::text(Role::System, prompt.as_str()));
+    }
+    let mut description = backend.target();
+    if let Some(limit) = members::default_max_tokens(&model.config) {
+        description.default_max_tokens = limit;
+    }
+    let (mut loss, mut body) = (Loss::new(), Vec::with_capacity(incoming.body.len() + 256));
+    dialect
+        .encode_request(&request, &description, &mut loss, &mut body)
+        .map_err(|unsupported| refused(client, backend.name, &unsupported))?;
+    let lost = loss.paths(|concept| path_of(client, concept));
+    if model.config.strict && let Some(path) = lost.first() {
+        let message = format!("`{path}` would be lost on the {} backend, and this model is strict", backend.name);
+        return Err(ApiError::invalid(path, message).with_code("unsupported_parameter").into());
+    }
+    Ok(Outgoing {
+        body: finish(dialect, body, model, target)?.into(),
+        path: Path::Root(backend.chat_path().to_owned()),
+        dialect,
+        operation: Operation::Chat,
+        relay: false,
+        stream,
+        lost,
+    })
+}
+
+/// Configured members and strips, applied to an encoded body.
+fn finish(dialect: &dyn Dialect, body: Vec<u8>, model: &VirtualModel, target: &Target) -> Result<Vec<u8>, Failure> {
+    let strip = &target.endpoint.config.strip;
+    if model.config.defaults.is_empty() && model.config.force.is_empty() && strip.is_empty() {
+        return Ok(body);
+    }
+    let object = parse_object(&body)?;
+    let mut edits = Edits::new();
+    for member in strip {
+        edits.remove(&object, member);
+    }
+    members::apply(dialect, &object, &model.config, &mut edits);
+    Ok(edits.apply_to_vec(&object))
+}
+
+fn refused(client: &dyn Dialect, backend: &str, unsupported: &Unsupported) -> Failure {
+    let path = unsupported.path.as_deref().unwrap_or_else(|| path_of(client, unsupported.concept));
+    let message = format!("`{path}` cannot be sent to the {backend} backend: {}", unsupported.reason);
+    ApiError::invalid(path, message).with_code("unsupported_parameter").into()
+}

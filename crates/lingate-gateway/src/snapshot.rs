@@ -1,0 +1,134 @@
+//! The immutable tables of this moment: what the configuration says, made ready. A reload builds a new one and
+//! swaps it in whole; requests under way keep the old one.
+
+use crate::endpoint::Endpoint;
+use crate::ingress::{Cors, KeyRing};
+use crate::telemetry::{Metrics, TargetMetrics};
+use hyper_util::client::proxy::matcher::Matcher;
+use lingate_config::{ClientAuth, Config, ExposeModels, resolve_client_auth};
+use lingate_store::SealedCache;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// All of it.
+#[derive(Debug)]
+pub struct Snapshot {
+    /// The configuration that it was built from.
+    pub config: Config,
+    /// Enabled endpoints, the highest priority first.
+    pub endpoints: Vec<Arc<Endpoint>>,
+    /// Enabled virtual models by name, `*` among them.
+    pub models: HashMap<String, Arc<VirtualModel>>,
+    /// Their names in the order of the file, without `*`.
+    pub names: Vec<String>,
+    /// Whether clients need no key.
+    pub open: bool,
+    /// The clients' keys.
+    pub keys: KeyRing,
+    /// Which browsers may call.
+    pub cors: Cors,
+}
+
+/// A name that clients ask for, with its targets resolved.
+#[derive(Debug)]
+pub struct VirtualModel {
+    /// What the configuration says.
+    pub config: lingate_config::VirtualModel,
+    /// Where it goes, best first; never empty.
+    pub targets: Vec<Target>,
+}
+
+/// A target of a virtual model.
+#[derive(Debug, Clone)]
+pub struct Target {
+    /// The endpoint.
+    pub endpoint: Arc<Endpoint>,
+    /// The model's name there; empty: the name that was asked for.
+    pub model: String,
+    /// Its metrics.
+    pub metrics: TargetMetrics,
+}
+
+/// What lives longer than a snapshot.
+#[derive(Debug, Clone)]
+pub struct Lasting {
+    /// The metrics.
+    pub metrics: Arc<Metrics>,
+    /// The sealed cache on disk.
+    pub cache: SealedCache,
+    /// The environment's proxies.
+    pub proxies: Arc<Matcher>,
+}
+
+impl Snapshot {
+    /// Builds the tables. Endpoints whose configuration did not change keep their connections and sessions.
+    ///
+    /// # Errors
+    /// Names the key of the configuration at fault; nothing is changed then.
+    pub fn build(config: Config, lasting: &Lasting, before: Option<&Self>) -> Result<Self, String> {
+        let mut endpoints = Vec::new();
+        for endpoint in config.endpoints.iter().filter(|endpoint| endpoint.enabled) {
+            endpoints.push(match before.and_then(|before| before.unchanged(endpoint, &config)) {
+                Some(kept) => kept,
+                None => Arc::new(Endpoint::new(endpoint, &config, &lasting.proxies, &lasting.cache)?),
+            });
+        }
+        endpoints.sort_by_key(|endpoint| std::cmp::Reverse(endpoint.config.priority));
+        let (mut models, mut names) = (HashMap::new(), Vec::new());
+        for model in config.virtual_models.iter().filter(|model| model.enabled) {
+            let targets = targets(model, &endpoints, &lasting.metrics);
+            if targets.is_empty() {
+                continue;
+            }
+            if model.name != "*" {
+                names.push(model.name.clone());
+            }
+            models.insert(model.name.clone(), Arc::new(VirtualModel { config: model.clone(), targets }));
+        }
+        Ok(Self {
+            open: resolve_client_auth(&config) == ClientAuth::Open,
+            keys: KeyRing::new(&config.clients.keys),
+            cors: Cors::new(&config.cors_origins),
+            endpoints,
+            models,
+            names,
+            config,
+        })
+    }
+
+    fn unchanged(&self, endpoint: &lingate_config::Endpoint, config: &Config) -> Option<Arc<Endpoint>> {
+        let same_limits = self.config.timeouts == config.timeouts && self.config.max_error_body == config.max_error_body;
+        self.endpoints.iter().find(|old| same_limits && old.config == *endpoint).cloned()
+    }
+
+    /// Endpoints whose own models are served under their own names, the highest priority first.
+    pub fn exposing(&self) -> impl Iterator<Item = &Arc<Endpoint>> {
+        self.endpoints.iter().filter(|endpoint| endpoint.config.expose_models != ExposeModels::Off)
+    }
+}
+
+/// The targets whose endpoints are enabled, by priority; equals keep the file's order.
+fn targets(model: &lingate_config::VirtualModel, endpoints: &[Arc<Endpoint>], metrics: &Metrics) -> Vec<Target> {
+    let mut found: Vec<(i32, Target)> = model
+        .targets
+        .iter()
+        .filter_map(|target| {
+            let endpoint = endpoints.iter().find(|endpoint| endpoint.name() == target.endpoint)?;
+            let priority = target.priority.unwrap_or(endpoint.config.priority);
+            let metrics = metrics.target(&model.name, endpoint.name());
+            Some((priority, Target { endpoint: endpoint.clone(), model: target.model.clone(), metrics }))
+        })
+        .collect();
+    found.sort_by_key(|(priority, _)| std::cmp::Reverse(*priority));
+    found.into_iter().map(|(_, target)| target).collect()
+}
+
+impl VirtualModel {
+    /// An endpoint's own model under its own name, with all defaults.
+    pub fn exposed(name: &str, model: &str, endpoint: &Arc<Endpoint>, metrics: &Metrics) -> Self {
+        let config = lingate_config::VirtualModel::new(name, endpoint.name(), model);
+        // Names that upstreams list are no metric labels: there may be thousands.
+        let metrics = metrics.target("exposed", endpoint.name());
+        Self { targets: vec![Target { endpoint: endpoint.clone(), model: model.to_owned(), metrics }], config }
+    }
+}
