@@ -1,0 +1,162 @@
+//! The kinds of upstream, and the one place where a kind decides a URL: its API root.
+
+use url::Url;
+
+use crate::checked::Endpoint;
+use crate::choice::{Choice as _, choice};
+
+choice! {
+    /// A kind of upstream: which dialect it speaks, how it signs in, where its API lies.
+    pub enum BackendKind {
+        /// Any server with OpenAI's API.
+        Openai = "openai",
+        /// Open WebUI.
+        Openwebui = "openwebui",
+        /// Ollama, by its native API.
+        Ollama = "ollama",
+        /// vLLM's OpenAI-compatible server.
+        Vllm = "vllm",
+        /// Together AI.
+        Together = "together",
+        /// RunPod serverless jobs.
+        Runpod = "runpod",
+        /// Anthropic's Messages API.
+        Anthropic = "anthropic",
+        /// DeepInfra.
+        Deepinfra = "deepinfra",
+        /// AI Queue Master.
+        Queue = "queue",
+        /// Built in: answers without any upstream.
+        Demo = "demo",
+    }
+}
+
+impl BackendKind {
+    /// Every kind, in the order of the documentation.
+    pub fn all() -> impl Iterator<Item = Self> {
+        Self::WORDS.iter().map(|(_, kind)| *kind)
+    }
+
+    /// The path of the kind's API below its host.
+    fn root(self) -> &'static str {
+        match self {
+            Self::Openai | Self::Vllm | Self::Together | Self::Queue | Self::Anthropic => "/v1",
+            Self::Deepinfra => "/v1/openai",
+            Self::Openwebui => "/api",
+            Self::Ollama | Self::Runpod | Self::Demo => "",
+        }
+    }
+
+    /// The path of the chat route below the API root.
+    fn chat(self) -> &'static str {
+        match self {
+            Self::Anthropic => "/messages",
+            Self::Ollama => "/api/chat",
+            Self::Runpod => "/run",
+            _ => "/chat/completions",
+        }
+    }
+
+    /// Whether a URL must be given: all kinds but the built-in one.
+    pub fn needs_url(self) -> bool {
+        self != Self::Demo
+    }
+}
+
+/// The API root of an endpoint, without a trailing slash: its URL plus the kind's root (`/v1`, deepinfra `/v1/openai`,
+/// openwebui `/api`), unless the URL's path ends with that root already; a path that ends with the first part of the
+/// root gets the rest. `path_prefix` takes the place of the kind's root. Ollama has none: its routes begin with
+/// `/api`, and an `/api` at the URL's end is dropped.
+pub fn api_root(endpoint: &Endpoint) -> String {
+    let base = base(&endpoint.url);
+    if let Some(prefix) = &endpoint.path_prefix {
+        let prefix = prefix.trim_matches('/');
+        return match prefix {
+            "" => base,
+            prefix => append(&base, &format!("/{prefix}")),
+        };
+    }
+    match endpoint.kind {
+        BackendKind::Ollama => base.strip_suffix("/api").unwrap_or(&base).to_owned(),
+        kind => overlap(&base, path_of(&endpoint.url), kind.root()),
+    }
+}
+
+/// The URL of the endpoint's chat route, as `lingate check` prints it.
+pub fn chat_url(endpoint: &Endpoint) -> String {
+    match endpoint.kind {
+        BackendKind::Demo => "built in".to_owned(),
+        kind => api_root(endpoint) + kind.chat(),
+    }
+}
+
+fn path_of(url: &Url) -> &str {
+    url.path().trim_end_matches('/')
+}
+
+fn base(url: &Url) -> String {
+    format!("{}{}", url.origin().ascii_serialization(), path_of(url))
+}
+
+fn append(base: &str, root: &str) -> String {
+    if base.ends_with(root) { base.to_owned() } else { format!("{base}{root}") }
+}
+
+/// Appends the part of `root` that the path does not end with yet, by whole segments.
+fn overlap(base: &str, path: &str, root: &str) -> String {
+    let cuts = root.match_indices('/').map(|(at, _)| at).filter(|at| *at > 0);
+    let mut heads: Vec<usize> = cuts.chain([root.len()]).collect();
+    heads.reverse();
+    let have = heads.into_iter().find(|end| path.ends_with(&root[..*end])).unwrap_or(0);
+    format!("{base}{}", &root[have..])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chat_urls() {
+        use BackendKind::*;
+        for (kind, url, expected) in [
+            (Openai, "https://api.openai.com", "https://api.openai.com/v1/chat/completions"),
+            (Openai, "https://api.openai.com/v1/", "https://api.openai.com/v1/chat/completions"),
+            (Openai, "http://h/openai/v1", "http://h/openai/v1/chat/completions"),
+            (Openai, "https://h/v1/api/abc", "https://h/v1/api/abc/v1/chat/completions"),
+            (Openai, "http://h/xv1", "http://h/xv1/v1/chat/completions"),
+            (Vllm, "http://h:8000", "http://h:8000/v1/chat/completions"),
+            (Together, "https://api.together.xyz/v1", "https://api.together.xyz/v1/chat/completions"),
+            (Deepinfra, "https://api.deepinfra.com", "https://api.deepinfra.com/v1/openai/chat/completions"),
+            (Deepinfra, "https://api.deepinfra.com/v1", "https://api.deepinfra.com/v1/openai/chat/completions"),
+            (Deepinfra, "https://api.deepinfra.com/v1/openai", "https://api.deepinfra.com/v1/openai/chat/completions"),
+            (Openwebui, "http://h:3000/", "http://h:3000/api/chat/completions"),
+            (Openwebui, "http://h/webui/api", "http://h/webui/api/chat/completions"),
+            (Ollama, "http://127.0.0.1:11434", "http://127.0.0.1:11434/api/chat"),
+            (Ollama, "http://h/ollama/", "http://h/ollama/api/chat"),
+            (Ollama, "http://h/api", "http://h/api/chat"),
+            (Anthropic, "http://h/anthropic", "http://h/anthropic/v1/messages"),
+            (Anthropic, "https://api.anthropic.com/v1", "https://api.anthropic.com/v1/messages"),
+            (Openai, "http://[::1]:8080", "http://[::1]:8080/v1/chat/completions"),
+        ] {
+            let endpoint = Endpoint::new("e", kind, url).unwrap();
+            assert_eq!(chat_url(&endpoint), expected, "{kind} {url}");
+        }
+        assert_eq!(chat_url(&Endpoint::demo("d")), "built in");
+    }
+
+    #[test]
+    fn path_prefix_takes_the_place_of_the_rule() {
+        for (prefix, url, expected) in [
+            ("", "http://h", "http://h/chat/completions"),
+            ("/", "http://h/", "http://h/chat/completions"),
+            ("/openai/deployments/x", "https://h", "https://h/openai/deployments/x/chat/completions"),
+            ("api/v3/", "https://h/v1", "https://h/v1/api/v3/chat/completions"),
+            ("/v1", "https://h/v1", "https://h/v1/chat/completions"),
+        ] {
+            let mut endpoint = Endpoint::new("e", BackendKind::Openai, url).unwrap();
+            endpoint.path_prefix = Some(prefix.to_owned());
+            assert_eq!(chat_url(&endpoint), expected, "{prefix} {url}");
+            assert!(!api_root(&endpoint).ends_with('/'));
+        }
+    }
+}
