@@ -1,3 +1,24 @@
 //! lingate's asynchronous data plane, as a library without a listener.
 
-pub mod upstream;
+mod answering;
+mod backend;
+mod body;
+mod chat;
+mod endpoint;
+mod error;
+mod gateway;
+mod ingress;
+mod models;
+mod outgoing;
+mod own;
+mod passthrough;
+mod pipeline;
+mod pump;
+mod recorder;
+mod route;
+mod snapshot;
+mod telemetry;
+mod upstream;
+
+pub use body::{Body, BrokenOff};
+pub use gateway::{Gateway, Peer, Reloader};

@@ -1,0 +1,218 @@
+//! A chat request: find the model, try its targets, answer.
+
+use crate::answering::{Answered, Client, answer, written};
+use crate::body::Body;
+use crate::endpoint::EndpointCall;
+use crate::error::Failure;
+use crate::outgoing::{Incoming, Outgoing, prepare};
+use crate::pipeline::{Exchange, Served};
+use crate::recorder::{Place, Recorder};
+use crate::snapshot::{Target, VirtualModel};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Response, header};
+use lingate_codec::dialect::{AnswerContext, DialectId, Envelope};
+use lingate_codec::ir::{ApiError, Event, Finish, FinishReason, Operation, Start};
+use lingate_config::ResponseModel;
+use std::time::Duration;
+
+/// Headers of a client that go on to an upstream of its own dialect.
+const NATIVE_HEADERS: [&str; 2] = ["anthropic-version", "anthropic-beta"];
+/// Headers of a client that go on to any upstream: tracing, and affinity for prompt caches.
+const PASSED_HEADERS: [&str; 4] = ["traceparent", "tracestate", "x-session-affinity", "x-session-id"];
+/// The longest `x-lingate-dropped`.
+const DROPPED_CAP: usize = 1024;
+
+/// Answers a chat or generate request.
+pub(crate) async fn serve(exchange: &Exchange<'_>, dialect: DialectId, operation: Operation, body: Bytes) -> Served {
+    let envelope = Envelope::probe(dialect.dialect(), &body)?;
+    if envelope.model.is_empty() {
+        return Err(ApiError::invalid("model", "`model` is required").into());
+    }
+    let model = exchange.find_model(&envelope.model).await?;
+    let client = client(exchange, dialect, operation, &envelope, &model);
+    let incoming = Incoming { dialect, operation, body: &body, envelope: &envelope };
+    if let Some(reason) = client.dialect.load_request(operation, &envelope.object)
+        && !model.targets.iter().any(|target| target.endpoint.backend.native(dialect, operation, &[]).is_some())
+    {
+        return Ok(respond(loaded(&client, reason), HeaderMap::new()));
+    }
+    let mut recorder = Some(Recorder::new(
+        exchange.started,
+        exchange.id.to_string(),
+        envelope.model.to_string(),
+        envelope.stream,
+    ));
+    match attempts(exchange, &incoming, &model, &client, &mut recorder).await {
+        Ok(response) => Ok(response),
+        Err(failure) => {
+            if let Some(recorder) = &mut recorder {
+                recorder.failed(&failure.error);
+            }
+            match (&model.config.fallback_message, failure.error.status >= 500) {
+                (Some(message), true) => Ok(fallback(&client, message)),
+                _ => Err(failure),
+            }
+        }
+    }
+}
+
+/// Tries targets, best first, until one answers or the attempts are used up.
+async fn attempts(
+    exchange: &Exchange<'_>,
+    incoming: &Incoming<'_>,
+    model: &VirtualModel,
+    client: &Client,
+    recorder: &mut Option<Recorder>,
+) -> Served {
+    let attempts = usize::try_from(model.config.retry.attempts).unwrap_or(1).max(1);
+    let mut number = 0;
+    loop {
+        let target = &model.targets[number % model.targets.len()];
+        number += 1;
+        let outgoing = prepare(incoming, model, target)?;
+        if let Some(recorder) = recorder {
+            let request_model = if target.model.is_empty() { &*incoming.envelope.model } else { &target.model };
+            recorder.attempt(Place {
+                endpoint: target.endpoint.name().to_owned(),
+                request_model: request_model.to_owned(),
+                metrics: target.metrics.clone(),
+            });
+        }
+        let failure = match attempt(exchange, model, target, client, &outgoing, recorder).await {
+            Ok(answered) => return Ok(respond(answered, our_headers(target, &outgoing, number))),
+            Err(failure) => failure,
+        };
+        let again = number % model.targets.len() < number && model.targets.len() == 1;
+        // The same upstream is not pressed when it says that it is busy.
+        if !failure.try_next || number >= attempts || (again && failure.error.status == 429) {
+            return Err(failure);
+        }
+        tokio::time::sleep(pause(number, exchange)).await;
+    }
+}
+
+/// Jittered back-off before the next attempt: 50 to 100 ms, doubling.
+fn pause(number: usize, exchange: &Exchange<'_>) -> Duration {
+    let jitter = u64::from(exchange.unix.subsec_micros() % 50);
+    Duration::from_millis((50 + jitter) << number.min(5).saturating_sub(1))
+}
+
+async fn attempt(
+    exchange: &Exchange<'_>,
+    model: &VirtualModel,
+    target: &Target,
+    client: &Client,
+    outgoing: &Outgoing,
+    recorder: &mut Option<Recorder>,
+) -> Result<Answered, Failure> {
+    let mut call = EndpointCall::post(outgoing.path.clone(), outgoing.body.clone());
+    pass_headers(&exchange.parts.headers, outgoing.relay, &mut call.headers);
+    for (name, value) in &model.config.headers {
+        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value.expose())) {
+            call.headers.insert(name, value);
+        }
+    }
+    let reply = target.endpoint.call(call).await?;
+    answer(client, target, outgoing, reply, recorder, exchange.gateway.stop.watch()).await
+}
+
+fn pass_headers(from: &HeaderMap, relay: bool, to: &mut HeaderMap) {
+    let native = if relay { &NATIVE_HEADERS[..] } else { &[] };
+    for name in native.iter().chain(&PASSED_HEADERS) {
+        if let Some(value) = from.get(*name) {
+            to.insert(HeaderName::from_static(name), value.clone());
+        }
+    }
+}
+
+fn client(
+    exchange: &Exchange<'_>,
+    dialect: DialectId,
+    operation: Operation,
+    envelope: &Envelope<'_>,
+    model: &VirtualModel,
+) -> Client {
+    let include_usage = envelope
+        .object
+        .given("stream_options")
+        .and_then(|options| options.object()?.given("include_usage")?.bool())
+        .unwrap_or(false);
+    Client {
+        dialect: dialect.dialect(),
+        stream: envelope.stream,
+        include_usage,
+        context: AnswerContext {
+            model: envelope.model.to_string(),
+            id: exchange.id.to_string().replace('-', ""),
+            created: exchange.unix.as_secs(),
+            operation,
+            include_usage,
+        },
+        rename: model.config.response_model == ResponseModel::Requested,
+        request_id: exchange.shown_id.to_str().unwrap_or_default().to_owned(),
+        started: exchange.started,
+        holdback: exchange.snapshot.config.holdback,
+        max_error_body: exchange.snapshot.config.max_error_body,
+        refuse_empty: model.config.retry.on_empty,
+    }
+}
+
+/// The client's answer.
+fn respond(answered: Answered, ours: HeaderMap) -> Response<Body> {
+    let mut response = Response::new(answered.body);
+    let headers = response.headers_mut();
+    headers.extend(answered.headers);
+    headers.extend(ours);
+    if matches!(response.body(), Body::Stream(_)) {
+        response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    }
+    response.headers_mut().insert(header::CONTENT_TYPE, answered.content_type);
+    response
+}
+
+fn our_headers(target: &Target, outgoing: &Outgoing, attempts: usize) -> HeaderMap {
+    let mut headers = HeaderMap::with_capacity(8);
+    headers.insert("x-lingate-endpoint", target.endpoint.shown_name().clone());
+    headers.insert("x-lingate-attempts", HeaderValue::from(attempts));
+    if let Some(value) = dropped(&outgoing.lost) {
+        headers.insert("x-lingate-dropped", value);
+    }
+    headers
+}
+
+/// The list of lost members: at most 1 KiB, then how many more.
+fn dropped(lost: &[String]) -> Option<HeaderValue> {
+    let mut text = String::new();
+    for (index, path) in lost.iter().enumerate() {
+        if text.len() + path.len() + 1 > DROPPED_CAP {
+            text.push_str(&format!(",+{}", lost.len() - index));
+            break;
+        }
+        if index > 0 {
+            text.push(',');
+        }
+        text.extend(path.chars().map(|c| if c.is_ascii_graphic() { c } else { '?' }));
+    }
+    if text.is_empty() { None } else { HeaderValue::try_from(text).ok() }
+}
+
+/// The answer to an Ollama client that only wants a model loaded, where there is nothing to load.
+fn loaded(client: &Client, reason: FinishReason) -> Answered {
+    written(client, vec![Event::Start(Start::default()), finish(reason), Event::End])
+}
+
+/// The operator's own words in place of a failure; marked by a header.
+fn fallback(client: &Client, message: &str) -> Response<Body> {
+    let events = vec![
+        Event::Start(Start::default()),
+        Event::Text(message.to_owned()),
+        finish(FinishReason::Stop),
+        Event::End,
+    ];
+    let ours = HeaderMap::from_iter([(HeaderName::from_static("x-lingate-fallback"), HeaderValue::from_static("1"))]);
+    respond(written(client, events), ours)
+}
+
+fn finish(reason: FinishReason) -> Event {
+    Event::Finish(Finish { reason, stop_sequence: None })
+}
