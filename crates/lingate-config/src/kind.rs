@@ -1,7 +1,5 @@
 //! The kinds of upstream, and the one place where a kind decides a URL: its API root.
 
-use url::Url;
-
 use crate::checked::Endpoint;
 use crate::choice::{Choice as _, choice};
 
@@ -68,18 +66,18 @@ impl BackendKind {
 /// root gets the rest. `path_prefix` takes the place of the kind's root. Ollama has none: its routes begin with
 /// `/api`, and an `/api` at the URL's end is dropped.
 pub fn api_root(endpoint: &Endpoint) -> String {
-    let base = base(&endpoint.url);
-    if let Some(prefix) = &endpoint.path_prefix {
-        let prefix = prefix.trim_matches('/');
-        return match prefix {
-            "" => base,
-            prefix => append(&base, &format!("/{prefix}")),
-        };
-    }
-    match endpoint.kind {
-        BackendKind::Ollama => base.strip_suffix("/api").unwrap_or(&base).to_owned(),
-        kind => overlap(&base, path_of(&endpoint.url), kind.root()),
-    }
+    let origin = endpoint.url.origin().ascii_serialization();
+    let path = endpoint.url.path().trim_end_matches('/');
+    let path = match (endpoint.path_prefix.as_deref().map(|prefix| prefix.trim_matches('/')), endpoint.kind) {
+        (Some(""), _) => path.to_owned(),
+        (Some(prefix), _) => {
+            let root = format!("/{prefix}");
+            if path.ends_with(&root) { path.to_owned() } else { path.to_owned() + &root }
+        }
+        (None, BackendKind::Ollama) => path.strip_suffix("/api").unwrap_or(path).to_owned(),
+        (None, kind) => with_root(path, kind.root()),
+    };
+    origin + &path
 }
 
 /// The URL of the endpoint's chat route, as `lingate check` prints it.
@@ -90,25 +88,13 @@ pub fn chat_url(endpoint: &Endpoint) -> String {
     }
 }
 
-fn path_of(url: &Url) -> &str {
-    url.path().trim_end_matches('/')
-}
-
-fn base(url: &Url) -> String {
-    format!("{}{}", url.origin().ascii_serialization(), path_of(url))
-}
-
-fn append(base: &str, root: &str) -> String {
-    if base.ends_with(root) { base.to_owned() } else { format!("{base}{root}") }
-}
-
 /// Appends the part of `root` that the path does not end with yet, by whole segments.
-fn overlap(base: &str, path: &str, root: &str) -> String {
+fn with_root(path: &str, root: &str) -> String {
     let cuts = root.match_indices('/').map(|(at, _)| at).filter(|at| *at > 0);
     let mut heads: Vec<usize> = cuts.chain([root.len()]).collect();
     heads.reverse();
     let have = heads.into_iter().find(|end| path.ends_with(&root[..*end])).unwrap_or(0);
-    format!("{base}{}", &root[have..])
+    format!("{path}{}", &root[have..])
 }
 
 #[cfg(test)]
@@ -134,6 +120,8 @@ mod tests {
             (Ollama, "http://127.0.0.1:11434", "http://127.0.0.1:11434/api/chat"),
             (Ollama, "http://h/ollama/", "http://h/ollama/api/chat"),
             (Ollama, "http://h/api", "http://h/api/chat"),
+            (Ollama, "http://api", "http://api/api/chat"),
+            (Openai, "http://v1", "http://v1/v1/chat/completions"),
             (Anthropic, "http://h/anthropic", "http://h/anthropic/v1/messages"),
             (Anthropic, "https://api.anthropic.com/v1", "https://api.anthropic.com/v1/messages"),
             (Openai, "http://[::1]:8080", "http://[::1]:8080/v1/chat/completions"),
@@ -152,6 +140,7 @@ mod tests {
             ("/openai/deployments/x", "https://h", "https://h/openai/deployments/x/chat/completions"),
             ("api/v3/", "https://h/v1", "https://h/v1/api/v3/chat/completions"),
             ("/v1", "https://h/v1", "https://h/v1/chat/completions"),
+            ("/v1", "https://v1", "https://v1/v1/chat/completions"),
         ] {
             let mut endpoint = Endpoint::new("e", BackendKind::Openai, url).unwrap();
             endpoint.path_prefix = Some(prefix.to_owned());

@@ -1,6 +1,6 @@
 //! Which characters of a line may not be shown: values of secret keys, and credentials within URLs.
 
-use crate::node::{Place, is_secret_key};
+use crate::node::{Place, is_key_list, is_secret_key};
 
 /// One flag for each character of a line.
 pub(crate) type Hidden = Vec<bool>;
@@ -47,6 +47,9 @@ fn secret_value(chars: &[char], colon: usize, hidden: &mut Hidden) {
         return;
     }
     let Some(value) = (colon + 1..chars.len()).find(|i| chars[*i] != ' ') else { return };
+    if is_key_list(&key) && chars[value] == '[' && chars[value..].contains(&'{') {
+        return;
+    }
     let end = match chars[value] {
         quote @ ('"' | '\'') => (value + 1..chars.len()).find(|i| chars[*i] == quote && chars[*i - 1] != '\\'),
         '$' if chars.get(value + 1) == Some(&'{') => (value..chars.len()).find(|i| chars[*i] == '}'),
@@ -55,7 +58,9 @@ fn secret_value(chars: &[char], colon: usize, hidden: &mut Hidden) {
         }
         _ => None,
     };
-    hide(chars, hidden, value, end.map_or(chars.len(), |end| end + 1));
+    let end = end.map_or(chars.len(), |end| end + 1);
+    let end = (value..end).rfind(|i| chars[*i] != ' ').map_or(end, |last| last + 1);
+    hide(chars, hidden, value, end);
 }
 
 /// `https://user:password@host/?key=…`: what stands before the `@`, and the query.
@@ -91,6 +96,9 @@ mod tests {
             ("api_key: ${KEY}", "api_key: ${KEY}"),
             ("api_key: ${KEY:-sk-1}", "api_key: ************"),
             ("max_tokens: 5", "max_tokens: 5"),
+            ("keys: [{ name: a, key: sk-1 }]", "keys: [{ name: a, key: **** }]"),
+            ("keys: [sk-1, sk-2]", "keys: ************"),
+            ("keys: sk-1", "keys: ****"),
             ("url: https://u:p@host/x", "url: https://***@host/x"),
             ("url: https://host/x?key=1 # c", "url: https://host/x?***** # c"),
         ] {

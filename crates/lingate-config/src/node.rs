@@ -60,6 +60,18 @@ pub(crate) struct Entry {
 }
 
 impl Node {
+    pub(crate) fn is_map(&self) -> bool {
+        matches!(self.value, Value::Map(_))
+    }
+
+    /// What a message calls this value where no scalar fits: what a scalar holds may be a secret in the wrong place.
+    pub(crate) fn form(&self) -> String {
+        match &self.value {
+            Value::Scalar(_) => "text".to_owned(),
+            _ => self.found(),
+        }
+    }
+
     /// What a message calls this value.
     pub(crate) fn found(&self) -> String {
         match &self.value {
@@ -87,12 +99,16 @@ pub(crate) fn item(path: &str, index: usize) -> String {
     format!("{path}[{index}]")
 }
 
+/// Whether a member of this name is a list of objects that hold credentials besides other things.
+pub(crate) fn is_key_list(key: &str) -> bool {
+    key.eq_ignore_ascii_case("keys")
+}
+
 /// Whether a member of this name holds a credential that no message may show.
 pub(crate) fn is_secret_key(key: &str) -> bool {
     let key = key.to_ascii_lowercase();
     ["key", "token", "secret", "password", "passwd", "authorization", "cookie", "credential"]
         .iter()
         .any(|word| key.contains(word))
-        && !key.ends_with("keys")
         && !key.ends_with("tokens")
 }

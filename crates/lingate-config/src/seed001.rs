@@ -56,7 +56,7 @@ fn model_of(entry: &Entry, findings: &mut Findings, warnings: &mut Vec<Diagnosti
     let members = match &entry.value.value {
         Value::Map(members) => members.as_slice(),
         _ => {
-            findings.add(&path, format!("expected an object, found {}", entry.value.found()), None);
+            findings.add(&path, format!("expected an object, found {}", entry.value.form()), None);
             &[]
         }
     };

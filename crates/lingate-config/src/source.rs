@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use crate::diagnostic::{Diagnostic, Target};
 use crate::mask::{self, Hidden};
-use crate::node::{Node, Place, Value, is_secret_key, item, member};
+use crate::node::{Node, Place, Value, is_key_list, is_secret_key, item, member};
 
 /// The widest piece of a line that is shown.
 const MAX_WIDTH: usize = 100;
@@ -67,8 +67,7 @@ impl Index {
                         _ => entry.value.place,
                     };
                     self.places.insert(at.clone(), (entry.key_place, value));
-                    let hidden =
-                        secret || is_secret_key(&entry.key) || matches!(entry.key.as_str(), "headers" | "query");
+                    let hidden = secret || hides(&entry.key, &entry.value);
                     self.walk(&entry.value, &at, hidden);
                 }
             }
@@ -87,6 +86,12 @@ impl Index {
             path = &path[..path.rfind(['.', '['])?];
         }
     }
+}
+
+/// Whether everything below this member is kept from view.
+fn hides(key: &str, value: &Node) -> bool {
+    let objects = is_key_list(key) && matches!(&value.value, Value::List(items) if items.iter().all(Node::is_map));
+    (is_secret_key(key) && !objects) || matches!(key, "headers" | "query")
 }
 
 fn snippet(line: &str, place: Place, secrets: &[Place]) -> Option<Snippet> {

@@ -8,7 +8,7 @@ use serde_saphyr::granit_parser::{Event, Parser, ScalarStyle, Span, Tag};
 use crate::diagnostic::{Diagnostic, Findings};
 use crate::node::{Entry, Node, Place, Scalar, Value, item, member};
 
-/// Nodes of one file, after its anchors are expanded.
+/// Values of one file, copies of anchors included.
 const MAX_NODES: usize = 200_000;
 /// Nesting of one file, after its anchors are expanded.
 const MAX_DEPTH: usize = 64;
@@ -127,6 +127,7 @@ impl Builder {
                 Ok(())
             }
             Event::Scalar(text, style, anchor, tag) => {
+                self.spend(1, place)?;
                 let node = scalar(&text, style, tag.as_deref(), place)?;
                 self.close(Measured { node, nodes: 1, depth: 1 }, anchor, findings)
             }
@@ -142,11 +143,18 @@ impl Builder {
                 let Some(mut copy) = self.anchors.get(&id).cloned() else {
                     return Err(stop(place, "an alias within its own anchor"));
                 };
+                self.spend(copy.nodes, place)?;
                 copy.node.place = place;
                 self.close(copy, 0, findings)
             }
             _ => Ok(()),
         }
+    }
+
+    /// Counts values, the copies of anchors included.
+    fn spend(&mut self, nodes: usize, place: Place) -> Result<(), Stop> {
+        self.total += nodes;
+        if self.total > MAX_NODES { Err(stop(place, format!("more than {MAX_NODES} values"))) } else { Ok(()) }
     }
 
     fn open(&mut self, place: Place, anchor: usize, tag: Option<&Tag>, allowed: &str, open: Open) -> Result<(), Stop> {
@@ -156,6 +164,7 @@ impl Builder {
         if matches!(self.stack.last(), Some(Frame { open: Open::Map { key: None, .. }, .. })) {
             return Err(stop(place, "a key must be a word, not a list or mapping"));
         }
+        self.spend(1, place)?;
         self.stack.push(Frame { place, anchor, nodes: 1, depth: 0, open });
         Ok(())
     }
@@ -183,14 +192,11 @@ impl Builder {
     /// A finished value: kept under its anchor, and put where it belongs.
     fn close(&mut self, done: Measured, anchor: usize, findings: &mut Findings) -> Result<(), Stop> {
         let place = done.node.place;
-        self.total += done.nodes;
-        if self.total > MAX_NODES * 2 || done.nodes > MAX_NODES {
-            return Err(stop(place, format!("more than {MAX_NODES} values")));
-        }
         if done.depth + self.stack.len() > MAX_DEPTH {
             return Err(stop(place, format!("nested deeper than {MAX_DEPTH} levels")));
         }
         if anchor != 0 {
+            self.spend(done.nodes, place)?;
             self.anchors.insert(anchor, done.clone());
         }
         let path = self.path();

@@ -172,6 +172,11 @@ fn no_secret_is_ever_shown() {
         "admin: { token: sk-very-secret, tokn: 1 }",
         "clients: { keys: [{ name: a, key: sk-very-secret, key_sha256: ab }] }",
         "admin:\n  token: [sk-very-secret]\n",
+        "clients: { keys: sk-very-secret }",
+        "clients:\n  keys:\n    - sk-very-secret\n",
+        "clients: { keys: [sk-very-secret] }",
+        "endpoints: [{ name: a, type: demo, headers: sk-very-secret }]",
+        "endpoints: [{ name: a, type: demo, query: sk-very-secret }]",
         "database_url: postgres://u:sk-very-secret@h/db",
         // Syntax errors: there is no tree to tell what is secret.
         "endpoints: [{ name: a, api_key: sk-very-secret, ] }",
@@ -222,6 +227,47 @@ fn hostile_texts_end_in_errors() {
     }
     let many: String = (0..1000).map(|i| format!("key{i}: 1\n")).collect();
     assert_eq!(parse(&many, "f", &env()).unwrap_err().diagnostics.len(), 100);
+}
+
+/// A small generator of pseudo-random numbers: the same mutations in every run.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, n: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(self.0 >> 33).unwrap_or(0) % n
+    }
+}
+
+#[test]
+fn mutations_of_a_good_file_never_panic_and_never_tell_an_environment_secret() {
+    let good: Vec<char> = include_str!("fixtures/full.yaml").chars().collect();
+    let pieces =
+        ["{", "}", "[", "]", ": ", "\n", "- ", "\"", "'", "&a ", "*a", "${", "}", "\t", "#", "|", "<<: ", "é", "0"];
+    let env = FixedEnvironment::new()
+        .with_var("LAPTOP_KEY", "value-of-laptop-key")
+        .with_var("LINGATE_ADMIN_TOKEN", "value-of-admin-token")
+        .with_file("/run/secrets/azure", "value-of-azure");
+    let mut random = Random(7);
+    let mut refused = 0;
+    for _ in 0..400 {
+        let mut text = good.clone();
+        for _ in 0..=random.below(3) {
+            let at = random.below(text.len());
+            match random.below(3) {
+                0 => drop(text.drain(at..(at + random.below(12)).min(text.len()))),
+                1 => drop(text.splice(at..at, pieces[random.below(pieces.len())].chars())),
+                _ => text.swap(at, at / 2),
+            }
+        }
+        let text: String = text.into_iter().collect();
+        if let Err(errors) = parse(&text, "f", &env) {
+            refused += 1;
+            assert!(!errors.diagnostics.is_empty());
+            assert!(!errors.to_string().contains("value-of-"), "{errors}");
+        }
+    }
+    assert!((50..400).contains(&refused), "{refused}");
 }
 
 #[test]

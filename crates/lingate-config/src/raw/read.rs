@@ -24,12 +24,20 @@ pub(super) fn wrong<T>(node: &Node, path: &str, expected: &str, findings: &mut F
     None
 }
 
+/// The same where no scalar fits.
+fn wrong_form<T>(node: &Node, path: &str, expected: &str, findings: &mut Findings) -> Option<T> {
+    if !matches!(node.value, Value::Failed) {
+        findings.add(path, format!("expected {expected}, found {}", node.form()), None);
+    }
+    None
+}
+
 /// The members of a mapping.
 pub(super) fn entries<'a>(node: &'a Node, path: &str, findings: &mut Findings) -> Option<&'a [Entry]> {
     match &node.value {
         Value::Map(entries) => Some(entries),
         Value::Null => Some(&[]),
-        _ => wrong(node, path, "a mapping", findings),
+        _ => wrong_form(node, path, "a mapping", findings),
     }
 }
 
@@ -43,7 +51,7 @@ pub(super) fn scalar<'a>(node: &'a Node, path: &str, expected: &str, findings: &
 
 impl<T: Read> Read for Vec<T> {
     fn read(node: &Node, path: &str, findings: &mut Findings) -> Option<Self> {
-        let Value::List(items) = &node.value else { return wrong(node, path, "a list", findings) };
+        let Value::List(items) = &node.value else { return wrong_form(node, path, "a list", findings) };
         let mut out = Self::with_capacity(items.len());
         for (index, child) in items.iter().enumerate() {
             let at = item(path, index);
