@@ -1,0 +1,4 @@
+//! The kinds of upstream.
+
+pub mod demo;
+pub mod openwebui;
