@@ -77,9 +77,7 @@ async fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, UpstreamError
 fn is_allowed(address: IpAddr) -> bool {
     const EC2_METADATA: Ipv6Addr = Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254);
     match address.to_canonical() {
-        IpAddr::V4(v4) => {
-            !(v4.is_link_local() || v4.is_multicast() || v4.is_broadcast() || v4.octets()[0] == 0)
-        }
+        IpAddr::V4(v4) => !(v4.is_link_local() || v4.is_multicast() || v4.is_broadcast() || v4.octets()[0] == 0),
         IpAddr::V6(v6) => {
             !(v6.is_unicast_link_local() || v6.is_multicast() || v6.is_unspecified() || v6 == EC2_METADATA)
         }
@@ -93,8 +91,16 @@ mod tests {
     #[test]
     fn reserved_addresses_are_never_dialled() {
         for bad in [
-            "169.254.169.254", "0.0.0.0", "0.1.2.3", "224.0.0.1", "255.255.255.255", "::", "fe80::1", "ff02::1",
-            "fd00:ec2::254", "::ffff:169.254.169.254",
+            "169.254.169.254",
+            "0.0.0.0",
+            "0.1.2.3",
+            "224.0.0.1",
+            "255.255.255.255",
+            "::",
+            "fe80::1",
+            "ff02::1",
+            "fd00:ec2::254",
+            "::ffff:169.254.169.254",
         ] {
             assert!(!is_allowed(bad.parse().unwrap()), "{bad}");
         }

@@ -33,7 +33,8 @@ impl Proxy {
         let failed = |why: &str| UpstreamError::connect("upstream_proxy", format!("the proxy {why}"));
         let mut stream = connect::tcp(&self.host, self.port).await?;
         let host = if to.host.contains(':') { format!("[{}]", to.host) } else { to.host.clone() };
-        let mut head = format!("CONNECT {host}:{port} HTTP/1.1\r\nhost: {host}:{port}\r\n", port = to.port).into_bytes();
+        let mut head =
+            format!("CONNECT {host}:{port} HTTP/1.1\r\nhost: {host}:{port}\r\n", port = to.port).into_bytes();
         if let Some(authorization) = &self.authorization {
             head.extend_from_slice(b"proxy-authorization: ");
             head.extend_from_slice(authorization.as_bytes());

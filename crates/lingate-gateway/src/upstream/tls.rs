@@ -38,8 +38,7 @@ pub fn client_config(files: &TlsFiles) -> Result<Arc<ClientConfig>, String> {
         .with_root_certificates(roots);
     let mut config = match (&files.cert, &files.key) {
         (Some(cert), Some(key)) => {
-            let key_der =
-                PrivateKeyDer::from_pem_file(key).map_err(|error| format!("{}: {error}", key.display()))?;
+            let key_der = PrivateKeyDer::from_pem_file(key).map_err(|error| format!("{}: {error}", key.display()))?;
             builder
                 .with_client_auth_cert(certificates(cert)?, key_der)
                 .map_err(|error| format!("{}: {error}", cert.display()))?

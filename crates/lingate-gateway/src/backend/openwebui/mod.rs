@@ -1,0 +1,23 @@
+//! Open WebUI's own sign-in: from an e-mail and a password to the bearer token that its API wants.
+//!
+//! One [`Session`] per account serves all requests. It reads the token's expiry, renews it early, signs in once for
+//! however many ask, slows itself down, and keeps the token sealed on disk over restarts. How HTTP is done is passed
+//! in with each call.
+
+mod account;
+mod error;
+mod limiter;
+mod persist;
+mod reply;
+mod session;
+mod token;
+
+pub use account::Account;
+pub use error::SignInError;
+pub use limiter::{BURST, INTERVAL};
+pub use reply::is_session_refusal;
+pub use session::{HOLD, SIGN_IN_PATH, SIGN_IN_TIMEOUT, Session, UnixClock, system_clock};
+pub use token::Token;
+
+#[cfg(test)]
+mod tests;
