@@ -5,7 +5,9 @@ use crate::body::Body;
 use crate::endpoint::EndpointCall;
 use crate::error::Failure;
 use crate::outgoing::{Incoming, Outgoing, prepare};
+use crate::own::json;
 use crate::pipeline::{Exchange, Served};
+use crate::pump::stamp;
 use crate::recorder::{Place, Recorder};
 use crate::snapshot::{Target, VirtualModel};
 use bytes::Bytes;
@@ -31,10 +33,8 @@ pub(crate) async fn serve(exchange: &Exchange<'_>, dialect: DialectId, operation
     let model = exchange.find_model(&envelope.model).await?;
     let client = client(exchange, dialect, operation, &envelope, &model);
     let incoming = Incoming { dialect, operation, body: &body, envelope: &envelope };
-    if let Some(reason) = client.dialect.load_request(operation, &envelope.object)
-        && !model.targets.iter().any(|target| target.endpoint.backend.native(dialect, operation, &[]).is_some())
-    {
-        return Ok(respond(loaded(&client, reason), HeaderMap::new()));
+    if let Some(response) = loaded(&client, dialect, &envelope, &model) {
+        return Ok(response);
     }
     let mut recorder = Some(Recorder::new(
         exchange.started,
@@ -196,9 +196,15 @@ fn dropped(lost: &[String]) -> Option<HeaderValue> {
     if text.is_empty() { None } else { HeaderValue::try_from(text).ok() }
 }
 
-/// The answer to an Ollama client that only wants a model loaded, where there is nothing to load.
-fn loaded(client: &Client, reason: FinishReason) -> Answered {
-    written(client, vec![Event::Start(Start::default()), finish(reason), Event::End])
+/// The answer to a client that only wants a model loaded, where there is nothing to load.
+fn loaded(client: &Client, id: DialectId, envelope: &Envelope<'_>, model: &VirtualModel) -> Option<Response<Body>> {
+    let operation = client.context.operation;
+    if model.targets.iter().any(|target| target.endpoint.backend.native(id, operation, &[]).is_some()) {
+        return None;
+    }
+    let mut out = Vec::new();
+    let at = stamp(client.started);
+    client.dialect.answer_load(operation, &envelope.object, &envelope.model, at, &mut out).then(|| json(out))
 }
 
 /// The operator's own words in place of a failure; marked by a header.

@@ -1,9 +1,11 @@
 //! A configured upstream, ready to be called: connections, paths, credentials.
 
-use crate::backend::openwebui::{self, Session};
+use crate::backend::openwebui::{self, Account, Session};
 use crate::backend::{self, Backend, Credential, demo};
 use crate::error::Failure;
-use crate::upstream::{Answer, AnswerBody, Call, Destination, Segments, TimeLimits, TlsFiles, Upstream, client_config};
+use crate::upstream::{
+    Answer, AnswerBody, Call, Destination, Phase, Segments, TimeLimits, TlsFiles, Upstream, UpstreamError, client_config,
+};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use hyper_util::client::proxy::matcher::Matcher;
@@ -29,13 +31,14 @@ pub struct Endpoint {
     query: String,
     headers: HeaderMap,
     transport: Transport,
-    session: Option<Session>,
+    session: Option<Arc<Session>>,
+    shown_name: HeaderValue,
     /// How its answers are limited.
     max_error_body: u64,
 }
 
 enum Transport {
-    Http(Upstream),
+    Http(Arc<Upstream>),
     Demo,
 }
 
@@ -105,7 +108,7 @@ impl Endpoint {
         let root = root_url.parse::<Uri>().map(|uri| uri.path().trim_end_matches('/').to_owned()).unwrap_or_default();
         let signs_in = config.email.is_some() && config.password.is_some() && config.api_key.is_none();
         let session = (signs_in && backend.name == openwebui::BACKEND.name)
-            .then(|| Session::new(config.url.as_str(), config.email.as_deref().unwrap_or_default(), config.password.clone(), cache.clone()));
+            .then(|| Session::new(account(config), cache.clone(), openwebui::system_clock()));
         Ok(Self {
             backend,
             root,
@@ -114,6 +117,7 @@ impl Endpoint {
             headers: fixed_headers(config, backend)?,
             transport: transport(config, whole, proxies)?,
             session,
+            shown_name: HeaderValue::try_from(config.name.as_str()).unwrap_or(HeaderValue::from_static("?")),
             max_error_body: whole.max_error_body,
             config: config.clone(),
         })
@@ -124,6 +128,11 @@ impl Endpoint {
         &self.config.name
     }
 
+    /// Its name as a header's value.
+    pub fn shown_name(&self) -> &HeaderValue {
+        &self.shown_name
+    }
+
     /// Calls it and waits for the answer's head. Signs in before where it must, and once more when the upstream
     /// says that the session is over.
     ///
@@ -132,7 +141,7 @@ impl Endpoint {
     pub async fn call(&self, call: EndpointCall) -> Result<Answer, Failure> {
         let upstream = match &self.transport {
             Transport::Http(upstream) => upstream,
-            Transport::Demo => return Ok(demo_answer(call)),
+            Transport::Demo => return Ok(demo_answer(&call)),
         };
         let target = self.target(&call)?;
         let mut headers = call.headers;
@@ -154,14 +163,29 @@ impl Endpoint {
         if !openwebui::is_session_refusal(answer.parts.status, &body) {
             return Ok(Answer { parts: answer.parts, body: AnswerBody::whole(body) });
         }
-        session.refused(&token).await;
+        session.refused(&token);
         let token = self.token(session, upstream).await?;
         call.headers.insert(header::AUTHORIZATION, token.header().clone());
         upstream.send(call).await.map_err(failure)
     }
 
-    async fn token(&self, session: &Session, upstream: &Upstream) -> Result<openwebui::Token, Failure> {
-        session.token(upstream, &self.bare).await
+    async fn token(&self, session: &Arc<Session>, upstream: &Arc<Upstream>) -> Result<openwebui::Token, Failure> {
+        let (upstream, bare) = (upstream.clone(), self.bare.clone());
+        let post = move |path: &'static str, body: Bytes| async move {
+            let target = format!("{bare}{path}").parse().unwrap_or_else(|_| Uri::from_static(openwebui::SIGN_IN_PATH));
+            let headers = HeaderMap::from_iter([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
+            let answer = upstream.send(Call { method: Method::POST, target, headers, body: body.into() }).await?;
+            let status = answer.parts.status;
+            Ok::<_, UpstreamError>((status, answer.body.collect(SIGN_IN_CAP).await?))
+        };
+        session.token(post).await.map_err(|error| {
+            let told = ApiError::new(error.status.as_u16(), error.message).with_code(error.code);
+            let failure = Failure { try_next: true, ..Failure::of(told) };
+            match error.retry_after {
+                Some(seconds) => failure.with_retry_after(seconds),
+                None => failure,
+            }
+        })
     }
 
     fn target(&self, call: &EndpointCall) -> Result<Uri, Failure> {
@@ -198,13 +222,28 @@ impl Endpoint {
     }
 }
 
-fn failure(error: crate::upstream::UpstreamError) -> Failure {
-    let try_next = error.phase == crate::upstream::Phase::Connect;
+fn account(config: &lingate_config::Endpoint) -> Account {
+    let password = config.password.as_ref().map_or("", lingate_config::Secret::expose);
+    Account::new(config.url.as_str(), config.email.as_deref().unwrap_or_default(), password)
+}
+
+fn failure(error: UpstreamError) -> Failure {
+    let try_next = error.phase == Phase::Connect;
     Failure { try_next, ..Failure::of(crate::pump::from_upstream(&error)) }
 }
 
-fn demo_answer(call: EndpointCall) -> Answer {
-    demo::serve(&call)
+/// The demo backend answers in this process.
+fn demo_answer(call: &EndpointCall) -> Answer {
+    let created = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    let answer = match call.method {
+        Method::GET => DemoAnswer::whole(demo::models_body()),
+        _ => demo::answer(&call.body.to_bytes(), created),
+    };
+    let mut response = http::Response::new(());
+    *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(answer.content_type));
+    let pieces = answer.pieces.into_iter().map(|piece| (piece.after, piece.bytes));
+    Answer { parts: response.into_parts().0, body: AnswerBody::local(Box::new(Paced::new(pieces.collect()))) }
 }
 
 fn transport(
@@ -231,7 +270,8 @@ fn transport(
         idle: limits.stream_idle,
         total: limits.total,
     };
-    Ok(Transport::Http(Upstream::new(Destination { host, port, tls, proxies: proxies.clone() }, limits)))
+    let destination = Destination { host, port, tls, proxies: proxies.clone() };
+    Ok(Transport::Http(Arc::new(Upstream::new(destination, limits))))
 }
 
 /// Headers of every call: who we are, the credential, the kind's own, the operator's.

@@ -190,6 +190,19 @@ pub trait Dialect: Sync {
     fn decode_error(&self, status: u16, body: &[u8]) -> ApiError;
     /// Appends an error body.
     fn encode_error(&self, error: &ApiError, request_id: &str, out: &mut Vec<u8>);
+    /// Where a request asks only that a model be loaded or unloaded, appends the answer of a backend that has
+    /// nothing to load, and says so.
+    fn answer_load(
+        &self,
+        operation: Operation,
+        object: &Object<'_>,
+        model: &str,
+        at: Stamp,
+        out: &mut Vec<u8>,
+    ) -> bool {
+        let _ = (operation, object, model, at, out);
+        false
+    }
     /// The name of the SSE event that carries an error inside a stream; empty where errors are unnamed.
     fn error_event(&self) -> &'static str {
         ""

@@ -26,6 +26,14 @@ impl Segments {
         }
         Self { slices: slices.into_iter().filter(|slice| !slice.is_empty()).collect(), length: length as u64 }
     }
+
+    /// All of it as one slice.
+    pub fn to_bytes(&self) -> Bytes {
+        match self.slices.len() {
+            1 => self.slices[0].clone(),
+            _ => self.slices.iter().flatten().copied().collect(),
+        }
+    }
 }
 
 impl From<Bytes> for Segments {

@@ -11,6 +11,7 @@ mod destination;
 mod error;
 mod io;
 mod lane;
+mod paced;
 mod pool;
 mod proxy;
 mod tls;
@@ -22,6 +23,7 @@ use std::time::Duration;
 pub use answer::{Answer, AnswerBody, Local};
 pub use body::Segments;
 pub use destination::Destination;
+pub use paced::Paced;
 pub use error::{Phase, UpstreamError};
 pub use tls::{TlsFiles, client_config};
 

@@ -1,0 +1,169 @@
+//! Further OpenAI paths, relayed unread: audio, images, moderations, files … to the endpoint of the model that
+//! body, form field, query or `x-model-id` names.
+
+use crate::body::Body;
+use crate::endpoint::{EndpointCall, Path};
+use crate::ingress;
+use crate::pipeline::{Exchange, Served};
+use crate::snapshot::Target;
+use crate::upstream::Segments;
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, Response, header};
+use lingate_codec::dialect::parse_object;
+use lingate_codec::ir::ApiError;
+use lingate_codec::json::Edits;
+use std::borrow::Cow;
+use std::ops::Range;
+
+/// Where a request names its model.
+enum Named {
+    /// In a JSON body.
+    Json,
+    /// In this range of a form.
+    Form(Range<usize>),
+    /// In the query or a header.
+    Outside,
+}
+
+/// Relays a request to `path` below the API root.
+pub(crate) async fn serve(exchange: &Exchange<'_>, path: &str, body: Bytes) -> Served {
+    let (named, model) = find_model(exchange, &body)?;
+    let found = exchange.find_model(&model).await?;
+    let target = found
+        .targets
+        .iter()
+        .find(|target| target.endpoint.backend.openai_paths)
+        .ok_or_else(|| ApiError::new(404, format!("no endpoint of model `{model}` serves /v1/{path}")))?;
+    let real = if target.model.is_empty() { model.as_ref() } else { target.model.as_str() };
+    let call = EndpointCall {
+        method: exchange.parts.method.clone(),
+        path: Path::Root(format!("/{path}")),
+        query: query(exchange.parts.uri.query().unwrap_or_default(), &model, real),
+        headers: passed(&exchange.parts.headers),
+        body: renamed(named, real, body.clone())?,
+    };
+    drop(model);
+    relay(exchange, target, call).await
+}
+
+async fn relay(exchange: &Exchange<'_>, target: &Target, call: EndpointCall) -> Served {
+    let answer = target.endpoint.call(call).await?;
+    let (parts, body) = (answer.parts, answer.body);
+    if parts.status.is_redirection() {
+        let error = ApiError::upstream("the upstream answered with a redirect").with_code("upstream_redirect");
+        return Err(error.into());
+    }
+    if parts.status == http::StatusCode::UNAUTHORIZED {
+        let error = ApiError::upstream("the upstream refused the gateway's credential").with_code("upstream_auth");
+        return Err(error.into());
+    }
+    // Error bodies are short; they are read to make sure that no credential is quoted in them.
+    let body = if parts.status.is_success() {
+        Body::Unread(Box::new(body))
+    } else {
+        let bytes = body.collect(exchange.snapshot.config.max_error_body).await.unwrap_or_default();
+        if target.endpoint.leaks(&bytes) {
+            return Err(ApiError::new(parts.status.as_u16(), "the upstream refused the request").into());
+        }
+        Body::Whole(bytes)
+    };
+    let mut response = Response::new(body);
+    *response.status_mut() = parts.status;
+    for (name, value) in &parts.headers {
+        if !is_hop_by_hop(name) {
+            response.headers_mut().append(name.clone(), value.clone());
+        }
+    }
+    response.headers_mut().insert("x-lingate-endpoint", target.endpoint.shown_name().clone());
+    Ok(response)
+}
+
+fn find_model<'b>(exchange: &Exchange<'_>, body: &'b Bytes) -> Result<(Named, Cow<'b, str>), ApiError> {
+    let headers = &exchange.parts.headers;
+    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if let Some(value) = headers.get("x-model-id").and_then(|value| value.to_str().ok()) {
+        let named = if is_json(content_type, body) { Named::Json } else { form(content_type, body) };
+        return Ok((named, Cow::Owned(value.to_owned())));
+    }
+    let from_query = url::form_urlencoded::parse(exchange.parts.uri.query().unwrap_or_default().as_bytes())
+        .find(|(name, _)| name == "model")
+        .map(|(_, value)| Cow::Owned(value.into_owned()));
+    if is_json(content_type, body) {
+        let object = parse_object(body)?;
+        if let Some(model) = object.string("model") {
+            return Ok((Named::Json, Cow::Owned(model.into_owned())));
+        }
+    } else if let Named::Form(range) = form(content_type, body)
+        && let Ok(model) = std::str::from_utf8(&body[range.clone()])
+    {
+        return Ok((Named::Form(range), Cow::Borrowed(model)));
+    }
+    from_query.map(|model| (Named::Outside, model)).ok_or_else(|| {
+        let message = "no model is named: put `model` into the body or the query, or send the header x-model-id";
+        ApiError::invalid("model", message)
+    })
+}
+
+fn is_json(content_type: &str, body: &[u8]) -> bool {
+    let kind = content_type.split(';').next().unwrap_or_default().trim();
+    let named = kind.is_empty() || kind.eq_ignore_ascii_case("application/json") || kind.ends_with("+json");
+    named && body.trim_ascii_start().starts_with(b"{")
+}
+
+fn form(content_type: &str, body: &[u8]) -> Named {
+    ingress::find_form_field(content_type, body, "model").map_or(Named::Outside, Named::Form)
+}
+
+/// The body with the model's real name; every other byte stays.
+fn renamed(named: Named, real: &str, body: Bytes) -> Result<Segments, ApiError> {
+    match named {
+        Named::Outside => Ok(body.into()),
+        Named::Form(range) => Ok(Segments::new(vec![
+            body.slice(..range.start),
+            Bytes::copy_from_slice(real.as_bytes()),
+            body.slice(range.end..),
+        ])),
+        Named::Json => {
+            let object = parse_object(&body)?;
+            let mut edits = Edits::new();
+            if let Some(member) = object.member("model") {
+                edits.replace_with_string(member.value_span.clone(), real);
+            }
+            Ok(Segments::new(edits.apply_to_bytes(&object, &body)))
+        }
+    }
+}
+
+fn query(query: &str, model: &str, real: &str) -> String {
+    if query.is_empty() {
+        return String::new();
+    }
+    let mut out = url::form_urlencoded::Serializer::new(String::new());
+    for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
+        let renamed = name == "model" && value == model;
+        out.append_pair(&name, if renamed { real } else { &value });
+    }
+    out.finish()
+}
+
+/// What of the client's headers goes on: what describes the body, and nothing that says who calls.
+fn passed(headers: &HeaderMap) -> HeaderMap {
+    const PASSED: [HeaderName; 4] = [header::CONTENT_TYPE, header::ACCEPT, header::ACCEPT_LANGUAGE, header::RANGE];
+    let further = ["openai-beta", "idempotency-key", "traceparent", "tracestate"];
+    let mut out = HeaderMap::new();
+    for name in PASSED.iter().map(HeaderName::as_str).chain(further) {
+        if let (Some(value), Ok(name)) = (headers.get(name), HeaderName::try_from(name)) {
+            out.insert(name, value.clone());
+        }
+    }
+    out
+}
+
+fn is_hop_by_hop(name: &HeaderName) -> bool {
+    matches!(
+        name.as_str(),
+        "connection" | "keep-alive" | "proxy-authenticate" | "proxy-authorization" | "te" | "trailer"
+            | "transfer-encoding" | "upgrade" | "proxy-connection" | "set-cookie" | "alt-svc"
+    ) || name.as_str().starts_with("access-control-")
+}
+
