@@ -16,6 +16,7 @@
 //! Nothing is invented: no default temperature; a default `max_tokens` only where the target's dialect needs one.
 
 mod envelope;
+pub mod openai_chat;
 
 use crate::frame::{Frame, Framing};
 use crate::ir::{Answer, ApiError, Concept, Event, Family, Loss, Operation, Request};
