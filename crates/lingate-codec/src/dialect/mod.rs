@@ -17,6 +17,7 @@
 
 mod envelope;
 pub mod ollama;
+pub mod openai_chat;
 
 use crate::frame::{Frame, Framing};
 use crate::ir::{Answer, ApiError, Concept, Event, Family, Loss, Operation, Request};

@@ -1,0 +1,242 @@
+//! A chat request, written for an OpenAI-compatible upstream, whatever dialect it came in.
+
+use super::path::Kept;
+use super::{conversation, tools};
+use crate::dialect::{Target, Unsupported};
+use crate::ir::{Concept, Effort, Extra, Family, Loss, MaxTokens, Request, ResponseFormat};
+use crate::json::{Raw, Writer};
+
+/// What OpenAI takes at most (its API reference, `stop`).
+const MAX_STOPS: usize = 4;
+
+/// OpenAI's bound on `user`, in bytes; what Anthropic's clients send as `metadata.user_id` is often longer.
+const MAX_USER: usize = 64;
+
+/// All that the parts of the encoder need.
+pub(super) struct Writing<'w, 'r, 'a> {
+    pub(super) request: &'r Request<'a>,
+    pub(super) target: &'w Target<'w>,
+    pub(super) loss: &'w mut Loss,
+    /// Whether the request came in a dialect of this family, so that what is not known here is known there.
+    pub(super) own: bool,
+}
+
+impl Writing<'_, '_, '_> {
+    /// Writes back the unknown members of the object at `parent`.
+    pub(super) fn restore(&self, kept: &Kept<'_, '_>, parent: &str, w: &mut Writer<'_>) {
+        if self.own {
+            for extra in kept.at(parent) {
+                w.raw_member(&extra.key, extra.value);
+            }
+        }
+    }
+
+    /// Reports the unknown members of another family.
+    pub(super) fn lose(&mut self, extras: &[Extra<'_>]) {
+        if !self.own {
+            for extra in extras {
+                self.loss.path(extra.path.as_str());
+            }
+        }
+    }
+
+    /// A cache mark: some OpenAI-compatible servers know it, so it goes back where it came from.
+    pub(super) fn cache_control(&mut self, mark: Option<Raw<'_>>, w: &mut Writer<'_>) {
+        match mark {
+            Some(mark) if self.own => w.raw_member("cache_control", mark),
+            Some(_) => self.loss.path("cache_control"),
+            None => {}
+        }
+    }
+
+    pub(super) fn unsupported(&self, concept: Concept, what: &str) -> Unsupported {
+        let reason = format!("{what} by the {} backend", self.target.backend);
+        Unsupported { concept, path: None, reason }
+    }
+}
+
+/// Appends a request.
+pub(in crate::dialect::openai_chat) fn encode(
+    request: &Request<'_>,
+    target: &Target<'_>,
+    loss: &mut Loss,
+    out: &mut Vec<u8>,
+) -> Result<(), Unsupported> {
+    let own = request.family == Family::OpenAi;
+    let mut writing = Writing { request, target, loss, own };
+    let kept = Kept::new(&request.extra);
+    let mut writer = Writer::new(out);
+    let w = &mut writer;
+    w.begin_object();
+    w.string_member("model", &request.model);
+    conversation::encode(&mut writing, w)?;
+    w.bool_member("stream", request.stream);
+    if request.stream {
+        w.key("stream_options");
+        w.begin_object();
+        w.bool_member("include_usage", true);
+        writing.restore(&kept, "stream_options.", w);
+        w.end_object();
+    }
+    tools::encode(&mut writing, w)?;
+    sampling(&mut writing, w);
+    bounds(&writing, w)?;
+    response_format(&writing, &kept, w);
+    reasoning(&mut writing, w);
+    who_asks(&mut writing, w);
+    specials(&mut writing, w)?;
+    writing.restore(&kept, "", w);
+    writing.lose(&request.extra);
+    w.end_object();
+    Ok(())
+}
+
+fn sampling(writing: &mut Writing<'_, '_, '_>, w: &mut Writer<'_>) {
+    let sampling = &writing.request.sampling;
+    let standard = [
+        ("temperature", sampling.temperature),
+        ("top_p", sampling.top_p),
+        ("seed", sampling.seed),
+        ("frequency_penalty", sampling.frequency_penalty),
+        ("presence_penalty", sampling.presence_penalty),
+    ];
+    let extensions = [
+        ("top_k", sampling.top_k, Concept::TopK),
+        ("min_p", sampling.min_p, Concept::MinP),
+        ("repetition_penalty", sampling.repetition_penalty, Concept::RepetitionPenalty),
+    ];
+    for (key, number) in standard {
+        if let Some(number) = number {
+            w.json_member(key, number.text());
+        }
+    }
+    for (key, number, concept) in extensions {
+        match number {
+            Some(number) if writing.target.sampling_extensions => w.json_member(key, number.text()),
+            Some(_) => writing.loss.concept(concept),
+            None => {}
+        }
+    }
+    if let Some(bias) = sampling.logit_bias {
+        w.raw_member("logit_bias", bias);
+    }
+}
+
+/// How long the answer may be, where it ends, how many there are, and what is told of its tokens.
+fn bounds(writing: &Writing<'_, '_, '_>, w: &mut Writer<'_>) -> Result<(), Unsupported> {
+    let request = writing.request;
+    if let Some(MaxTokens::Limit(limit)) = request.max_tokens {
+        let key = if writing.target.max_completion_tokens { "max_completion_tokens" } else { "max_tokens" };
+        w.integer_member(key, limit);
+    }
+    // Servers with vLLM's extensions have no such bound.
+    if request.stop.len() > MAX_STOPS && !writing.target.sampling_extensions {
+        let what = format!("at most {MAX_STOPS} stop texts are taken");
+        return Err(writing.unsupported(Concept::Stop, &what));
+    }
+    if !request.stop.is_empty() {
+        w.key("stop");
+        w.begin_array();
+        for text in &request.stop {
+            w.string(text);
+        }
+        w.end_array();
+    }
+    if let Some(n) = request.n {
+        w.integer_member("n", n);
+    }
+    if let Some(logprobs) = request.logprobs {
+        w.bool_member("logprobs", logprobs);
+    }
+    if let Some(top) = request.top_logprobs {
+        w.integer_member("top_logprobs", top);
+    }
+    Ok(())
+}
+
+fn response_format(writing: &Writing<'_, '_, '_>, kept: &Kept<'_, '_>, w: &mut Writer<'_>) {
+    let raw = writing.request.special(Concept::ResponseFormat).filter(|_| writing.own);
+    let Some(format) = writing.request.response_format.as_ref().filter(|_| raw.is_none()) else { return };
+    w.key("response_format");
+    w.begin_object();
+    match format {
+        ResponseFormat::Text => w.string_member("type", "text"),
+        ResponseFormat::JsonObject => w.string_member("type", "json_object"),
+        ResponseFormat::JsonSchema { name, description, schema, strict } => {
+            w.string_member("type", "json_schema");
+            w.key("json_schema");
+            w.begin_object();
+            w.string_member("name", name.as_deref().unwrap_or("response"));
+            if let Some(description) = description {
+                w.string_member("description", description);
+            }
+            w.raw_member("schema", *schema);
+            if let Some(strict) = strict {
+                w.bool_member("strict", *strict);
+            }
+            writing.restore(kept, "response_format.json_schema.", w);
+            w.end_object();
+        }
+    }
+    writing.restore(kept, "response_format.", w);
+    w.end_object();
+}
+
+/// A bare "think" has no word here: a model that thinks does so anyway, one that does not refuses the member.
+fn reasoning(writing: &mut Writing<'_, '_, '_>, w: &mut Writer<'_>) {
+    let Some(reasoning) = writing.request.reasoning else { return };
+    let level = if reasoning.is_off() { Some(Effort::None) } else { reasoning.level() };
+    match level {
+        Some(level) => w.string_member("reasoning_effort", level.word()),
+        None if reasoning.enabled == Some(true) && !reasoning.adaptive => writing.loss.concept(Concept::Reasoning),
+        None => {}
+    }
+}
+
+fn who_asks(writing: &mut Writing<'_, '_, '_>, w: &mut Writer<'_>) {
+    let metadata = &writing.request.metadata;
+    match &metadata.user {
+        Some(user) if writing.own || user.len() <= MAX_USER => w.string_member("user", user),
+        Some(_) => writing.loss.concept(Concept::User),
+        None => {}
+    }
+    match metadata.pairs {
+        Some(pairs) if writing.own => w.raw_member("metadata", pairs),
+        Some(_) => writing.loss.concept(Concept::Metadata),
+        None => {}
+    }
+    match metadata.service_tier.as_deref() {
+        Some(tier) if writing.own => w.string_member("service_tier", tier),
+        Some("auto") => w.string_member("service_tier", "auto"),
+        // Anthropic's word for "no priority".
+        Some("standard_only") => w.string_member("service_tier", "default"),
+        Some(_) => writing.loss.concept(Concept::ServiceTier),
+        None => {}
+    }
+}
+
+/// Members that only some dialects have. Those that change the answer are refused, the others are hints.
+fn specials(writing: &mut Writing<'_, '_, '_>, w: &mut Writer<'_>) -> Result<(), Unsupported> {
+    for (concept, extra) in &writing.request.special {
+        if writing.own {
+            w.raw_member(&extra.key, extra.value);
+            continue;
+        }
+        let empty = matches!(extra.value.bytes(), b"\"\"" | b"[]" | b"{}" | b"false" | b"null");
+        let what = match concept {
+            _ if empty => continue,
+            Concept::Template => "a prompt template is not taken",
+            Concept::Context => "the token context of an earlier answer is not taken",
+            Concept::RawPrompt => "a prompt without the model's template is not taken in a chat",
+            Concept::Suffix => "text after the answer is not taken in a chat",
+            Concept::McpServers => "tool servers are not called",
+            Concept::Container => "a container is not kept",
+            _ => {
+                writing.loss.path(extra.path.as_str());
+                continue;
+            }
+        };
+        return Err(Unsupported { path: Some(extra.path.clone()), ..writing.unsupported(*concept, what) });
+    }
+    Ok(())
+}

@@ -1,0 +1,199 @@
+//! Calls in an answer: entries of `tool_calls`, put in order whatever their upstream made of ids and indexes.
+
+use crate::ir::Event;
+use crate::json::{Object, Raw};
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+/// The calls of one answer so far.
+#[derive(Debug, Default)]
+pub(in crate::dialect::openai_chat) struct Calls {
+    calls: Vec<Call>,
+    /// The last call of each id and of each index.
+    by_id: BTreeMap<String, usize>,
+    by_index: BTreeMap<u64, usize>,
+    /// How many have been told of.
+    begun: usize,
+    /// How many messages or deltas have been read.
+    round: usize,
+}
+
+#[derive(Debug, Default)]
+struct Call {
+    /// The upstream's index, if it gives one.
+    index: Option<u64>,
+    id: String,
+    name: String,
+    /// Its number in the events, once its name is known.
+    number: Option<usize>,
+    /// Arguments that came before the name.
+    waiting: String,
+    arguments: Nesting,
+    /// The last message or delta that had an entry for it.
+    round: usize,
+}
+
+/// An entry of `tool_calls`.
+struct Entry<'a> {
+    index: Option<u64>,
+    id: Cow<'a, str>,
+    name: Cow<'a, str>,
+    arguments: Cow<'a, str>,
+}
+
+impl Calls {
+    /// Whether there is a call.
+    pub(in crate::dialect::openai_chat) fn any(&self) -> bool {
+        self.begun > 0
+    }
+
+    /// Reads the calls of a message or a delta.
+    pub(in crate::dialect::openai_chat) fn read(&mut self, message: &Object<'_>, out: &mut Vec<Event>) {
+        self.round += 1;
+        if let Some(entries) = message.get("tool_calls").and_then(Raw::array) {
+            for entry in entries.filter_map(Raw::object) {
+                let Some(function) = entry.get("function").and_then(Raw::object) else { continue };
+                let index = entry.get("index").and_then(Raw::u64);
+                self.add(&Entry::new(index, entry.string("id"), &function), out);
+            }
+        }
+        // From before calls were lists.
+        if let Some(function) = message.get("function_call").and_then(Raw::object) {
+            self.add(&Entry::new(None, None, &function), out);
+        }
+    }
+
+    /// The answer is complete, and with it all its calls. What never got a name cannot be called.
+    pub(in crate::dialect::openai_chat) fn end(&mut self, out: &mut Vec<Event>) {
+        out.extend((0..self.begun).map(|call| Event::ToolCallEnd { call }));
+        self.calls.clear();
+        self.by_id.clear();
+        self.by_index.clear();
+    }
+
+    fn add(&mut self, entry: &Entry<'_>, out: &mut Vec<Event>) {
+        let at = self.find(entry).unwrap_or_else(|| {
+            self.calls.push(Call { index: entry.index, ..Call::default() });
+            let at = self.calls.len() - 1;
+            if let Some(index) = entry.index {
+                self.by_index.insert(index, at);
+            }
+            at
+        });
+        let (begun, round) = (&mut self.begun, self.round);
+        let Some(call) = self.calls.get_mut(at) else { return };
+        call.round = round;
+        if call.id.is_empty() && call.number.is_none() && !entry.id.is_empty() {
+            entry.id.as_ref().clone_into(&mut call.id);
+            self.by_id.insert(call.id.clone(), at);
+        }
+        if call.name.is_empty() && !entry.name.is_empty() {
+            entry.name.as_ref().clone_into(&mut call.name);
+            let number = *begun;
+            *begun += 1;
+            call.number = Some(number);
+            out.push(Event::ToolCallStart { call: number, id: call.id.clone(), name: call.name.clone() });
+            let fragment = std::mem::take(&mut call.waiting);
+            if !fragment.is_empty() {
+                out.push(Event::ToolCallArguments { call: number, fragment });
+            }
+        }
+        if entry.arguments.is_empty() {
+            return;
+        }
+        call.arguments.read(&entry.arguments);
+        match call.number {
+            Some(number) => {
+                out.push(Event::ToolCallArguments { call: number, fragment: entry.arguments.clone().into_owned() });
+            }
+            None => call.waiting.push_str(&entry.arguments),
+        }
+    }
+
+    /// The call that an entry goes on with; `None` if it begins one.
+    fn find(&self, entry: &Entry<'_>) -> Option<usize> {
+        // Where the entry says no index, the last call is meant.
+        let by_index = match entry.index {
+            Some(index) => self.by_index.get(&index).copied(),
+            None => self.calls.len().checked_sub(1),
+        };
+        if entry.id.is_empty() {
+            return by_index.filter(|&at| !self.calls[at].begins_anew(entry, self.round));
+        }
+        if let Some(&at) = self.by_id.get(&*entry.id) {
+            // Some servers give every call the same id; then the index tells them apart.
+            let other_index = entry.index.is_some() && self.calls[at].index != entry.index;
+            if !other_index || entry.name.is_empty() {
+                return Some(at);
+            }
+            return by_index.filter(|&at| self.calls[at].id == entry.id);
+        }
+        // A new id with a name is a new call, whatever its index (some servers always say 0). Without a name it is
+        // a fragment whose server makes up an id for each.
+        let at = by_index.filter(|_| entry.index.is_some() || entry.name.is_empty())?;
+        let call = &self.calls[at];
+        let late_id = call.id.is_empty() && !call.begins_anew(entry, self.round);
+        (entry.name.is_empty() || late_id).then_some(at)
+    }
+}
+
+impl Call {
+    /// Whether an entry with a name, for the same index or none, is another call: not if it repeats the name
+    /// while the arguments are still open.
+    fn begins_anew(&self, entry: &Entry<'_>, round: usize) -> bool {
+        if entry.name.is_empty() || self.name.is_empty() {
+            return false;
+        }
+        entry.name != self.name || self.arguments.is_complete() || self.round == round
+    }
+}
+
+impl<'a> Entry<'a> {
+    fn new(index: Option<u64>, id: Option<Cow<'a, str>>, function: &Object<'a>) -> Self {
+        let arguments = match function.given("arguments") {
+            None => Cow::Borrowed(""),
+            Some(value) => value.string().unwrap_or_else(|| value.text()),
+        };
+        let name = function.string("name").unwrap_or_default();
+        Self { index, id: id.unwrap_or_default(), name, arguments }
+    }
+}
+
+/// How far a JSON text is open, told without keeping it.
+#[derive(Debug, Default)]
+struct Nesting {
+    depth: usize,
+    in_string: bool,
+    after_backslash: bool,
+    seen: bool,
+}
+
+impl Nesting {
+    fn read(&mut self, text: &str) {
+        for byte in text.bytes() {
+            if self.in_string {
+                match byte {
+                    _ if self.after_backslash => self.after_backslash = false,
+                    b'\\' => self.after_backslash = true,
+                    b'"' => self.in_string = false,
+                    _ => {}
+                }
+                continue;
+            }
+            match byte {
+                b'"' => self.in_string = true,
+                b'{' | b'[' => {
+                    self.depth += 1;
+                    self.seen = true;
+                }
+                b'}' | b']' => self.depth = self.depth.saturating_sub(1),
+                _ => {}
+            }
+        }
+    }
+
+    /// Whether a whole object or array was read.
+    fn is_complete(&self) -> bool {
+        self.seen && self.depth == 0
+    }
+}

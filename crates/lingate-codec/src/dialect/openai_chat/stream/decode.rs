@@ -1,0 +1,127 @@
+//! A stream, read.
+
+use super::calls::Calls;
+use super::glance;
+use crate::dialect::StreamDecoder;
+use crate::dialect::openai_chat::error;
+use crate::dialect::openai_chat::response::{read, words};
+use crate::frame::Frame;
+use crate::ir::{ApiError, Event, FinishReason};
+use crate::json::{Object, Raw};
+
+/// Reads chunks. The finish is held back until the frame after it, because some upstreams send content after it.
+#[derive(Debug, Default)]
+pub(in crate::dialect::openai_chat) struct Decoder {
+    started: bool,
+    calls: Calls,
+    /// The reason that was read and not yet told.
+    finish: Option<FinishReason>,
+    finish_told: bool,
+    ended: bool,
+}
+
+impl StreamDecoder for Decoder {
+    fn push(&mut self, frame: &Frame<'_>, out: &mut Vec<Event>) {
+        if self.ended || frame.data.is_empty() {
+            return;
+        }
+        let data = frame.data.trim_ascii();
+        if data == b"[DONE]" {
+            self.tell_finish(out);
+            return self.end(Event::End, out);
+        }
+        if is_sentinel(data) {
+            return;
+        }
+        match Object::parse(data) {
+            Ok(object) => self.chunk(&object, frame, out),
+            Err(_) if frame.event == b"error" => self.end(Event::Error(error::from_error_frame(data)), out),
+            Err(_) => {
+                let message = "the upstream's stream holds a frame that is not a JSON object";
+                self.end(Event::Error(ApiError::upstream(message)), out);
+            }
+        }
+    }
+
+    fn tap(&mut self, frame: &Frame<'_>, out: &mut Vec<Event>) {
+        let plain = self.started && self.finish.is_none() && frame.event.is_empty();
+        if !plain || glance::may_matter(&frame.data) {
+            self.push(frame, out);
+        }
+    }
+
+    fn finish(&mut self, out: &mut Vec<Event>) {
+        if self.ended {
+            return;
+        }
+        self.tell_finish(out);
+        let event = if self.finish_told {
+            Event::End
+        } else {
+            Event::Error(ApiError::upstream("the upstream's stream ended before the answer was complete"))
+        };
+        self.end(event, out);
+    }
+}
+
+impl Decoder {
+    fn chunk(&mut self, object: &Object<'_>, frame: &Frame<'_>, out: &mut Vec<Event>) {
+        if let Some(error) = error::in_answer(object) {
+            return self.end(Event::Error(error), out);
+        }
+        if frame.event == b"error" {
+            return self.end(Event::Error(error::from_error_frame(&frame.data)), out);
+        }
+        let choice = object.get("choices").and_then(read::first_choice);
+        let usage = object.given("usage").or_else(|| choice.as_ref()?.given("usage")).and_then(read::usage);
+        if !self.started && (choice.is_some() || usage.is_some()) {
+            self.started = true;
+            out.push(Event::Start(read::start(object)));
+        }
+        let mut failed = false;
+        match choice {
+            Some(choice) => failed = !self.choice(&choice, out),
+            None => self.tell_finish(out),
+        }
+        if let Some(usage) = usage {
+            out.push(Event::Usage(usage));
+        }
+        if failed {
+            self.end(Event::Error(error::finished_by_error()), out);
+        }
+    }
+
+    /// Reads a choice; false if it says that the answer failed.
+    fn choice(&mut self, choice: &Object<'_>, out: &mut Vec<Event>) -> bool {
+        // A server that was asked for a stream and sends a whole answer in it has a `message`.
+        if let Some(delta) = choice.given("delta").or_else(|| choice.given("message")).and_then(Raw::object) {
+            read::content(&delta, out);
+            self.calls.read(&delta, out);
+        }
+        read::logprobs(choice, out);
+        let Some(word) = choice.string("finish_reason").filter(|word| !word.is_empty()) else { return true };
+        match words::read(&word, self.calls.any()) {
+            Some(reason) => self.finish = Some(reason),
+            None => return false,
+        }
+        true
+    }
+
+    fn tell_finish(&mut self, out: &mut Vec<Event>) {
+        if let Some(reason) = self.finish.take().filter(|_| !self.finish_told) {
+            self.finish_told = true;
+            self.calls.end(out);
+            out.push(Event::Finish(words::finish(reason)));
+        }
+    }
+
+    fn end(&mut self, event: Event, out: &mut Vec<Event>) {
+        self.ended = true;
+        out.push(event);
+    }
+}
+
+/// What servers and proxies send as data to keep a connection open.
+fn is_sentinel(data: &[u8]) -> bool {
+    matches!(data, b"" | b"null" | b"\"\"" | b"ping" | b"[PING]" | b"keep-alive" | b": keep-alive")
+}

@@ -1,0 +1,232 @@
+//! A stream, written.
+
+use crate::dialect::openai_chat::error;
+use crate::dialect::openai_chat::response::{words, write};
+use crate::dialect::{AnswerContext, Stamp, StreamEncoder};
+use crate::ir::{ApiError, Citation, Event, FinishReason, Logprob, Start, Usage};
+use crate::json::Writer;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Writes chunks. The finish waits for the end, so that nothing can follow it but usage and `[DONE]`, and an answer
+/// that fails late has none.
+pub(in crate::dialect::openai_chat) struct Encoder {
+    context: AnswerContext,
+    /// What every chunk begins with, up to its choices; empty before the first. All chunks have one head.
+    head: Vec<u8>,
+    finish: Option<FinishReason>,
+    usage: Usage,
+    /// By the events' numbers.
+    calls: BTreeMap<usize, Call>,
+    call_ids: BTreeSet<String>,
+    /// Length of the text so far and of the text before its last block, in characters.
+    text: u64,
+    block: u64,
+    ended: bool,
+}
+
+struct Call {
+    /// Its index on the wire: 0, 1, 2 … in the order of the openings.
+    index: usize,
+    has_arguments: bool,
+}
+
+const DATA: &[u8] = b"data: ";
+const CHOICE: &[u8] = br#""choices":[{"index":0,"delta":{"#;
+/// Closes a delta and its chunk.
+const OPEN_ENDED: &[u8] = b"},\"finish_reason\":null}]}\n\n";
+
+impl StreamEncoder for Encoder {
+    fn push(&mut self, event: &Event, _at: Stamp, out: &mut Vec<u8>) {
+        if self.ended {
+            return;
+        }
+        match event {
+            Event::Start(start) => self.begin(start, out),
+            Event::Text(text) => {
+                self.text += text.chars().count() as u64;
+                self.text_delta("content", text, out);
+            }
+            Event::Reasoning(text) => self.text_delta("reasoning_content", text, out),
+            Event::Refusal(text) => self.text_delta("refusal", text, out),
+            Event::TextEnd => self.block = self.text,
+            Event::ToolCallStart { call, id, name } => self.open_call(*call, id, name, out),
+            Event::ToolCallArguments { call, fragment } => self.call_arguments(*call, fragment, out),
+            Event::Citation(citation) => self.citation(citation, out),
+            Event::Logprobs(tokens) => self.logprobs(tokens, out),
+            Event::Usage(usage) => self.usage.update(usage),
+            Event::Finish(finish) => self.finish = Some(finish.reason),
+            Event::End => self.end(out),
+            Event::Error(error) => self.fail(error, out),
+            // Not to be said in this dialect.
+            Event::ReasoningSignature(_) | Event::RedactedReasoning(_) | Event::ToolCallEnd { .. } => {}
+        }
+    }
+
+    fn keep_alive(&mut self, _at: Stamp, out: &mut Vec<u8>) {
+        if !self.ended {
+            out.extend_from_slice(b": keep-alive\n\n");
+        }
+    }
+}
+
+impl Encoder {
+    pub(in crate::dialect::openai_chat) fn new(context: AnswerContext) -> Self {
+        Self {
+            context,
+            head: Vec::new(),
+            finish: None,
+            usage: Usage::default(),
+            calls: BTreeMap::new(),
+            call_ids: BTreeSet::new(),
+            text: 0,
+            block: 0,
+            ended: false,
+        }
+    }
+
+    /// The chunk that names the speaker; once.
+    fn begin(&mut self, start: &Start, out: &mut Vec<u8>) {
+        if !self.head.is_empty() {
+            return;
+        }
+        self.head.extend_from_slice(DATA);
+        let mut w = Writer::new(&mut self.head);
+        w.begin_object();
+        write::head("chat.completion.chunk", start, &self.context, &mut w);
+        self.head.push(b',');
+        self.delta(br#""role":"assistant","content":"""#, out);
+    }
+
+    fn ensure_begun(&mut self, out: &mut Vec<u8>) {
+        if self.head.is_empty() {
+            self.begin(&Start::default(), out);
+        }
+    }
+
+    /// A chunk whose delta has these members.
+    fn delta(&self, members: &[u8], out: &mut Vec<u8>) {
+        self.open_delta(out);
+        out.extend_from_slice(members);
+        out.extend_from_slice(OPEN_ENDED);
+    }
+
+    fn open_delta(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.head);
+        out.extend_from_slice(CHOICE);
+    }
+
+    fn text_delta(&mut self, key: &str, text: &str, out: &mut Vec<u8>) {
+        if text.is_empty() {
+            return;
+        }
+        self.ensure_begun(out);
+        self.open_delta(out);
+        Writer::new(out).string_member(key, text);
+        out.extend_from_slice(OPEN_ENDED);
+    }
+
+    /// A call needs a name; one without cannot be shown to a client.
+    fn open_call(&mut self, call: usize, id: &str, name: &str, out: &mut Vec<u8>) {
+        if name.is_empty() || self.calls.contains_key(&call) {
+            return;
+        }
+        self.ensure_begun(out);
+        let index = self.calls.len();
+        let id = write::call_id(id, index, |id| self.call_ids.contains(id), &self.context).into_owned();
+        self.open_delta(out);
+        let mut w = Writer::new(out);
+        w.key("tool_calls");
+        w.begin_array();
+        w.begin_object();
+        w.integer_member("index", index);
+        w.string_member("id", &id);
+        w.string_member("type", "function");
+        w.key("function");
+        w.begin_object();
+        w.string_member("name", name);
+        w.string_member("arguments", "");
+        w.end_object();
+        w.end_object();
+        w.end_array();
+        out.extend_from_slice(OPEN_ENDED);
+        self.call_ids.insert(id);
+        self.calls.insert(call, Call { index, has_arguments: false });
+    }
+
+    fn call_arguments(&mut self, call: usize, fragment: &str, out: &mut Vec<u8>) {
+        if fragment.is_empty() {
+            return;
+        }
+        let Some(call) = self.calls.get_mut(&call) else { return };
+        call.has_arguments = true;
+        let index = call.index;
+        self.arguments_delta(index, fragment, out);
+    }
+
+    fn arguments_delta(&self, index: usize, fragment: &str, out: &mut Vec<u8>) {
+        self.open_delta(out);
+        let mut w = Writer::new(out);
+        w.key("tool_calls");
+        w.begin_array();
+        w.begin_object();
+        w.integer_member("index", index);
+        w.key("function");
+        w.begin_object();
+        w.string_member("arguments", fragment);
+        w.end_object();
+        w.end_object();
+        w.end_array();
+        out.extend_from_slice(OPEN_ENDED);
+    }
+
+    fn citation(&mut self, citation: &Citation, out: &mut Vec<u8>) {
+        if citation.url.is_empty() {
+            return;
+        }
+        self.ensure_begun(out);
+        self.open_delta(out);
+        let mut w = Writer::new(out);
+        w.key("annotations");
+        w.begin_array();
+        write::annotation(citation, (self.block, self.text), &mut w);
+        w.end_array();
+        out.extend_from_slice(OPEN_ENDED);
+    }
+
+    fn logprobs(&mut self, tokens: &[Logprob], out: &mut Vec<u8>) {
+        if tokens.is_empty() {
+            return;
+        }
+        self.ensure_begun(out);
+        self.open_delta(out);
+        out.extend_from_slice(b"},\"logprobs\":");
+        write::logprobs(tokens, &mut Writer::new(out));
+        out.extend_from_slice(b",\"finish_reason\":null}]}\n\n");
+    }
+
+    fn end(&mut self, out: &mut Vec<u8>) {
+        self.ensure_begun(out);
+        for call in self.calls.values().filter(|call| !call.has_arguments) {
+            self.arguments_delta(call.index, "{}", out);
+        }
+        self.open_delta(out);
+        out.extend_from_slice(b"},\"finish_reason\":\"");
+        out.extend_from_slice(words::write(self.finish, !self.calls.is_empty()).as_bytes());
+        out.extend_from_slice(b"\"}]}\n\n");
+        if self.context.include_usage && self.usage.is_known() {
+            out.extend_from_slice(&self.head);
+            out.extend_from_slice(b"\"choices\":[],\"usage\":");
+            write::usage(&self.usage, &mut Writer::new(out));
+            out.extend_from_slice(b"}\n\n");
+        }
+        out.extend_from_slice(b"data: [DONE]\n\n");
+        self.ended = true;
+    }
+
+    fn fail(&mut self, failure: &ApiError, out: &mut Vec<u8>) {
+        out.extend_from_slice(DATA);
+        error::encode(failure, out);
+        out.extend_from_slice(b"\n\n");
+        self.ended = true;
+    }
+}

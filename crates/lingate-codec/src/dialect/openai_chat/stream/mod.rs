@@ -1,0 +1,11 @@
+//! Streams, both ways.
+
+mod calls;
+mod decode;
+mod encode;
+mod glance;
+
+pub(super) use calls::Calls;
+pub(super) use decode::Decoder;
+pub(super) use encode::Encoder;
+pub(super) use glance::is_usage_frame;
