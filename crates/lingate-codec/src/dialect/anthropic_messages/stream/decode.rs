@@ -1,0 +1,231 @@
+//! Reads a stream.
+
+use super::super::usage::{self, Counts};
+use super::super::{error, response};
+use crate::dialect::StreamDecoder;
+use crate::frame::Frame;
+use crate::ir::{ApiError, Event, Start};
+use crate::json::{Object, Raw};
+
+/// How many blocks may be open at once; the API opens one.
+const MAX_OPEN: usize = 64;
+
+/// A block that has begun and not ended.
+#[derive(Debug)]
+struct Open {
+    index: u64,
+    kind: Kind,
+}
+
+#[derive(Debug)]
+enum Kind {
+    /// Whether any of its text came.
+    Text(bool),
+    /// Its signature so far.
+    Thinking(String),
+    /// The call's number; the input that its start gave, until a delta takes its place.
+    Tool(usize, String),
+    /// A block of the provider's own tools.
+    Other,
+}
+
+/// The state of one stream. Blocks come one after the other; several open ones are borne with.
+#[derive(Debug, Default)]
+pub(in super::super) struct Decoder {
+    started: bool,
+    finished: bool,
+    ended: bool,
+    counts: Counts,
+    open: Vec<Open>,
+    calls: usize,
+}
+
+impl StreamDecoder for Decoder {
+    fn push(&mut self, frame: &Frame<'_>, out: &mut Vec<Event>) {
+        if self.ended || frame.data.is_empty() {
+            return;
+        }
+        match frame.event {
+            b"" if frame.data.as_ref() == b"[DONE]" => {}
+            b""
+            | b"content_block_delta"
+            | b"content_block_start"
+            | b"content_block_stop"
+            | b"message_start"
+            | b"message_delta"
+            | b"message_stop"
+            | b"error" => self.read(frame, out),
+            // `ping`, and events yet to come.
+            _ => {}
+        }
+    }
+
+    fn tap(&mut self, frame: &Frame<'_>, out: &mut Vec<Event>) {
+        match frame.event {
+            b"content_block_delta" | b"content_block_start" | b"content_block_stop" => {}
+            _ => self.push(frame, out),
+        }
+    }
+
+    fn finish(&mut self, out: &mut Vec<Event>) {
+        if self.ended {
+            return;
+        }
+        self.ended = true;
+        out.push(if self.finished {
+            Event::End
+        } else {
+            Event::Error(ApiError::upstream("the upstream's stream ended before the answer was complete"))
+        });
+    }
+}
+
+impl Decoder {
+    fn read(&mut self, frame: &Frame<'_>, out: &mut Vec<Event>) {
+        let Ok(object) = Object::parse(&frame.data) else {
+            self.fail(ApiError::upstream("the upstream sent a stream event that is not a JSON object"), out);
+            return;
+        };
+        // The type in the data counts: the name of the frame is its copy.
+        let kind = object.get("type").and_then(Raw::escaped).unwrap_or(frame.event);
+        if !self.started && (kind.starts_with(b"content_block_") || matches!(kind, b"message_delta" | b"message_stop"))
+        {
+            self.started = true;
+            out.push(Event::Start(Start::default()));
+        }
+        match kind {
+            b"content_block_delta" => self.block_delta(&object, out),
+            b"content_block_start" => self.block_start(&object, out),
+            b"content_block_stop" => self.block_stop(&object, out),
+            b"message_start" => self.message_start(&object, out),
+            b"message_delta" => self.message_delta(&object, out),
+            b"message_stop" => {
+                self.ended = true;
+                out.push(Event::End);
+            }
+            b"error" => self.fail_with(&object, out),
+            _ if object.given("error").is_some() => self.fail_with(&object, out),
+            _ => {}
+        }
+    }
+
+    fn fail_with(&mut self, object: &Object<'_>, out: &mut Vec<Event>) {
+        let unsaid = || ApiError::upstream("the upstream reported an error");
+        self.fail(error::read(object).unwrap_or_else(unsaid), out);
+    }
+
+    fn fail(&mut self, error: ApiError, out: &mut Vec<Event>) {
+        self.ended = true;
+        out.push(Event::Error(error));
+    }
+
+    fn message_start(&mut self, object: &Object<'_>, out: &mut Vec<Event>) {
+        let Some(message) = object.given("message").and_then(Raw::object) else { return };
+        let usage = message.given("usage").and_then(Raw::object);
+        if !self.started {
+            self.started = true;
+            out.push(Event::Start(response::start(&message, usage.as_ref())));
+        }
+        out.extend(usage.map(|usage| Event::Usage(self.counts.update(&usage))));
+    }
+
+    fn message_delta(&mut self, object: &Object<'_>, out: &mut Vec<Event>) {
+        let usage = object.given("usage").and_then(Raw::object);
+        out.extend(usage.map(|usage| Event::Usage(self.counts.update(&usage))));
+        let Some(delta) = object.given("delta").and_then(Raw::object) else { return };
+        if let Some(details) = delta.given("stop_details").and_then(Raw::object) {
+            response::refusal(&details, out);
+        }
+        if let Some(finish) = usage::finish(&delta).filter(|_| !self.finished) {
+            self.finished = true;
+            out.push(Event::Finish(finish));
+        }
+    }
+
+    fn block_start(&mut self, object: &Object<'_>, out: &mut Vec<Event>) {
+        let Some(block) = object.given("content_block").and_then(Raw::object) else { return };
+        let text = |key: &str| block.string(key).filter(|text| !text.is_empty()).map(String::from);
+        let kind = match block.string("type").unwrap_or_default().as_ref() {
+            "text" => {
+                let text = text("text");
+                let given = text.is_some();
+                out.extend(text.map(Event::Text));
+                Kind::Text(given)
+            }
+            "thinking" => {
+                out.extend(text("thinking").map(Event::Reasoning));
+                Kind::Thinking(text("signature").unwrap_or_default())
+            }
+            "redacted_thinking" => {
+                out.extend(text("data").map(Event::RedactedReasoning));
+                Kind::Other
+            }
+            "tool_use" => {
+                let call = self.calls;
+                self.calls += 1;
+                let id = text("id").unwrap_or_default();
+                out.push(Event::ToolCallStart { call, id, name: text("name").unwrap_or_default() });
+                let given =
+                    block.given("input").filter(|input| input.object().is_some_and(|o| !o.members().is_empty()));
+                Kind::Tool(call, given.map(|input| input.text().into_owned()).unwrap_or_default())
+            }
+            _ => Kind::Other,
+        };
+        if self.open.len() == MAX_OPEN {
+            self.open.remove(0);
+        }
+        self.open.push(Open { index: index(object), kind });
+    }
+
+    fn block_delta(&mut self, object: &Object<'_>, out: &mut Vec<Event>) {
+        let Some(delta) = object.given("delta").and_then(Raw::object) else { return };
+        let index = index(object);
+        let open = self.open.iter_mut().rev().find(|open| open.index == index).map(|open| &mut open.kind);
+        let text = |key: &str| delta.string(key).filter(|text| !text.is_empty()).map(String::from);
+        match (delta.get("type").and_then(Raw::escaped).unwrap_or_default(), open) {
+            (b"text_delta", open) => {
+                if let Some(text) = text("text") {
+                    if let Some(Kind::Text(given)) = open {
+                        *given = true;
+                    }
+                    out.push(Event::Text(text));
+                }
+            }
+            (b"thinking_delta", _) => out.extend(text("thinking").map(Event::Reasoning)),
+            (b"signature_delta", Some(Kind::Thinking(signature))) => {
+                signature.push_str(&text("signature").unwrap_or_default());
+            }
+            (b"input_json_delta", Some(Kind::Tool(call, given))) => {
+                if let Some(fragment) = text("partial_json") {
+                    given.clear();
+                    out.push(Event::ToolCallArguments { call: *call, fragment });
+                }
+            }
+            (b"citations_delta", _) => {
+                let citation = delta.given("citation").and_then(Raw::object);
+                out.extend(citation.map(|citation| Event::Citation(response::read_citation(&citation))));
+            }
+            _ => {}
+        }
+    }
+
+    fn block_stop(&mut self, object: &Object<'_>, out: &mut Vec<Event>) {
+        let index = index(object);
+        let Some(at) = self.open.iter().rposition(|open| open.index == index) else { return };
+        match self.open.swap_remove(at).kind {
+            Kind::Text(true) => out.push(Event::TextEnd),
+            Kind::Thinking(signature) if !signature.is_empty() => out.push(Event::ReasoningSignature(signature)),
+            Kind::Tool(call, input) => {
+                if !input.is_empty() {
+                    out.push(Event::ToolCallArguments { call, fragment: input });
+                }
+                out.push(Event::ToolCallEnd { call });
+            }
+            Kind::Text(false) | Kind::Thinking(_) | Kind::Other => {}
+        }
+    }
+}
+
+fn index(object: &Object<'_>) -> u64 {
+    object.get("index").and_then(Raw::u64).unwrap_or(0)
+}
