@@ -16,6 +16,7 @@
 //! Nothing is invented: no default temperature; a default `max_tokens` only where the target's dialect needs one.
 
 pub mod anthropic_messages;
+pub mod anthropic_messages;
 mod envelope;
 pub mod ollama;
 pub mod openai_chat;
@@ -38,8 +39,8 @@ pub enum DialectId {
     Ollama,
 }
 
-/// All dialects. A new one is a folder and a line.
-static TABLE: &[&dyn Dialect] = &[];
+/// All dialects. A new one is a folder and a line, here and in [`DialectId::dialect`].
+static TABLE: [&dyn Dialect; 3] = [&openai_chat::OpenAiChat, &anthropic_messages::AnthropicMessages, &ollama::Ollama];
 
 impl DialectId {
     /// The dialect itself.

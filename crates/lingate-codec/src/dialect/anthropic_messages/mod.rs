@@ -36,6 +36,10 @@ impl Dialect for AnthropicMessages {
         Framing::Sse
     }
 
+    fn error_event(&self) -> &'static str {
+        "error"
+    }
+
     fn streams_by_default(&self) -> bool {
         false
     }

@@ -39,6 +39,19 @@ impl Dialect for Ollama {
         Framing::Ndjson
     }
 
+    fn answer_load(
+        &self,
+        operation: Operation,
+        object: &Object<'_>,
+        model: &str,
+        at: Stamp,
+        out: &mut Vec<u8>,
+    ) -> bool {
+        let Some(reason) = is_load_request(operation, object) else { return false };
+        encode_load_answer(operation, model, reason, at, out);
+        true
+    }
+
     fn streams_by_default(&self) -> bool {
         true
     }
