@@ -16,7 +16,6 @@
 //! Nothing is invented: no default temperature; a default `max_tokens` only where the target's dialect needs one.
 
 pub mod anthropic_messages;
-pub mod anthropic_messages;
 mod envelope;
 pub mod ollama;
 pub mod openai_chat;
