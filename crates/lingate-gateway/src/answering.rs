@@ -108,14 +108,14 @@ async fn stream(
         stop,
     };
     let mut pump = Box::new(Pump::new(source, sink));
-    let primed = pump.prime(client.holdback).await;
-    let empty = client.refuse_empty && pump.is_empty();
-    if primed.is_err() || empty {
+    let failure = match pump.prime(client.holdback).await {
+        Err(error) => Some(Failure { try_next: true, headers: headers.clone(), ..Failure::of(error) }),
+        Ok(()) if client.refuse_empty && pump.is_empty() => Some(no_content()),
+        Ok(()) => None,
+    };
+    if let Some(failure) = failure {
         *recorder = Some(pump.into_recorder());
-    }
-    primed.map_err(|error| Failure { try_next: true, headers: headers.clone(), ..Failure::of(error) })?;
-    if empty {
-        return Err(no_content());
+        return Err(failure);
     }
     Ok(Answered { content_type: stream_type(client.dialect), headers, body: Body::Stream(pump) })
 }

@@ -1,10 +1,11 @@
 //! A configured upstream, ready to be called: connections, paths, credentials.
 
 use crate::backend::openwebui::{self, Account, Session};
-use crate::backend::{self, Backend, Credential, demo};
+use crate::backend::demo;
+use crate::backend::{self, Backend, Credential};
 use crate::error::Failure;
 use crate::upstream::{
-    Answer, AnswerBody, Call, Destination, Phase, Segments, TimeLimits, TlsFiles, Upstream, UpstreamError, client_config,
+    Answer, AnswerBody, Call, Destination, Paced, Phase, Segments, TimeLimits, TlsFiles, Upstream, UpstreamError, client_config,
 };
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
@@ -13,6 +14,7 @@ use lingate_codec::ir::ApiError;
 use lingate_config::{Config, api_root};
 use lingate_store::SealedCache;
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The largest sign-in answer that is read.
 const SIGN_IN_CAP: u64 = 256 * 1024;
@@ -107,7 +109,7 @@ impl Endpoint {
         let root_url = api_root(config);
         let root = root_url.parse::<Uri>().map(|uri| uri.path().trim_end_matches('/').to_owned()).unwrap_or_default();
         let signs_in = config.email.is_some() && config.password.is_some() && config.api_key.is_none();
-        let session = (signs_in && backend.name == openwebui::BACKEND.name)
+        let session = (signs_in && backend.signs_in)
             .then(|| Session::new(account(config), cache.clone(), openwebui::system_clock()));
         Ok(Self {
             backend,
@@ -235,10 +237,11 @@ fn failure(error: UpstreamError) -> Failure {
 /// The demo backend answers in this process.
 fn demo_answer(call: &EndpointCall) -> Answer {
     let created = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    let answer = match call.method {
-        Method::GET => DemoAnswer::whole(demo::models_body()),
-        _ => demo::answer(&call.body.to_bytes(), created),
-    };
+    if call.method == Method::GET {
+        let parts = http::Response::new(()).into_parts().0;
+        return Answer { parts, body: AnswerBody::whole(demo::models_body()) };
+    }
+    let answer = demo::answer(&call.body.to_bytes(), created);
     let mut response = http::Response::new(());
     *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(answer.content_type));

@@ -1,8 +1,7 @@
 //! The data plane as one value: tables that can be swapped, and what outlives them.
 
 use crate::body::Body;
-use crate::error::Failure;
-use crate::ingress::{RateLimit, RequestIds};
+use crate::ingress::request_id::RequestIds;
 use crate::models::Lists;
 use crate::pipeline;
 use crate::pump::Stop;
@@ -40,7 +39,6 @@ pub struct Gateway {
     snapshot: ArcSwap<Snapshot>,
     pub(crate) lasting: Lasting,
     pub(crate) ids: RequestIds,
-    pub(crate) limit: RateLimit,
     pub(crate) lists: Lists,
     pub(crate) stop: Stop,
     pub(crate) reloader: std::sync::OnceLock<Reloader>,
@@ -64,14 +62,12 @@ impl Gateway {
             cache: store.cache().clone(),
             proxies: Arc::new(Matcher::from_env()),
         };
-        let limit = RateLimit::new(config.clients.rate_limit);
         let snapshot = Snapshot::build(config, &lasting, None)?;
         Ok(Arc::new(Self {
             snapshot: ArcSwap::from_pointee(snapshot),
             lists: Lists::new(lasting.clone()),
             lasting,
             ids: RequestIds::new(seed),
-            limit,
             stop: Stop::default(),
             reloader: std::sync::OnceLock::new(),
             draining: AtomicBool::new(false),
@@ -83,9 +79,7 @@ impl Gateway {
     /// # Errors
     /// Names the key at fault; the old configuration stays.
     pub fn reload(&self, config: Config) -> Result<(), String> {
-        let rate = config.clients.rate_limit;
         let new = Snapshot::build(config, &self.lasting, Some(&self.snapshot.load()))?;
-        self.limit.set_rate(rate);
         self.snapshot.store(Arc::new(new));
         Ok(())
     }
@@ -127,13 +121,5 @@ impl Gateway {
         B: http_body::Body<Data = Bytes> + Unpin + Send,
     {
         pipeline::run(self, request, peer).await
-    }
-
-    /// All models that clients can ask for, for the admin side.
-    ///
-    /// # Errors
-    /// Never; failing endpoints are left out.
-    pub async fn model_names(&self) -> Result<Vec<String>, Failure> {
-        Ok(self.lists.names(&self.snapshot()).await)
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::body::Body;
 use crate::pipeline::{Exchange, Served};
-use crate::ingress::Route;
+use crate::ingress::routes::Route;
 use http::{HeaderValue, Response, StatusCode, header};
 use lingate_codec::ir::ApiError;
 use lingate_codec::json::Writer;

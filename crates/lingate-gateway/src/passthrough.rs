@@ -3,7 +3,7 @@
 
 use crate::body::Body;
 use crate::endpoint::{EndpointCall, Path};
-use crate::ingress;
+use crate::ingress::multipart;
 use crate::pipeline::{Exchange, Served};
 use crate::snapshot::Target;
 use crate::upstream::Segments;
@@ -33,11 +33,11 @@ pub(crate) async fn serve(exchange: &Exchange<'_>, path: &str, body: Bytes) -> S
         .targets
         .iter()
         .find(|target| target.endpoint.backend.openai_paths)
-        .ok_or_else(|| ApiError::new(404, format!("no endpoint of model `{model}` serves /v1/{path}")))?;
+        .ok_or_else(|| ApiError::new(404, format!("no endpoint of model `{model}` serves /v1{path}")))?;
     let real = if target.model.is_empty() { model.as_ref() } else { target.model.as_str() };
     let call = EndpointCall {
         method: exchange.parts.method.clone(),
-        path: Path::Root(format!("/{path}")),
+        path: Path::Root(path.to_owned()),
         query: query(exchange.parts.uri.query().unwrap_or_default(), &model, real),
         headers: passed(&exchange.parts.headers),
         body: renamed(named, real, body.clone())?,
@@ -111,7 +111,7 @@ fn is_json(content_type: &str, body: &[u8]) -> bool {
 }
 
 fn form(content_type: &str, body: &[u8]) -> Named {
-    ingress::find_form_field(content_type, body, "model").map_or(Named::Outside, Named::Form)
+    multipart::find_field(content_type, body, "model").map_or(Named::Outside, Named::Form)
 }
 
 /// The body with the model's real name; every other byte stays.

@@ -3,7 +3,10 @@
 use crate::body::Body;
 use crate::error::Failure;
 use crate::gateway::{Gateway, Peer};
-use crate::ingress::{self, Found, PathFamily, RequestId, Route};
+use crate::ingress::body::BodyError;
+use crate::ingress::request_id::{self, RequestId};
+use crate::ingress::routes::{self, Found, PathFamily, Route};
+use crate::ingress::{body, credential, hosts};
 use crate::snapshot::Snapshot;
 use crate::{chat, models, own, passthrough};
 use bytes::Bytes;
@@ -43,7 +46,7 @@ where
     let (parts, body) = request.into_parts();
     let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let id = gateway.ids.next(u64::try_from(unix.as_millis()).unwrap_or(u64::MAX));
-    let shown_id = ingress::client_request_id(&parts.headers).unwrap_or_else(|| (&id).into());
+    let shown_id = request_id::client_id(&parts.headers).unwrap_or_else(|| id.into());
     let mut exchange = Exchange {
         gateway,
         snapshot: gateway.snapshot(),
@@ -69,7 +72,7 @@ where
     // A browser that was led here by a foreign name must not get anything, so the host is looked at first.
     let host = exchange.parts.headers.get(header::HOST).and_then(|host| host.to_str().ok());
     let host = host.or_else(|| exchange.parts.uri.authority().map(http::uri::Authority::as_str));
-    if !ingress::is_allowed_host(host, &exchange.snapshot.config.allowed_hosts) {
+    if !hosts::is_allowed_host(host, &exchange.snapshot.config.allowed_hosts) {
         let message = "this host name is not served; add it to `allowed_hosts` in the configuration";
         return refuse(exchange, DialectId::OpenAiChat, ApiError::new(421, message).into());
     }
@@ -78,7 +81,7 @@ where
         return preflight(exchange);
     }
     let path = exchange.parts.uri.path().to_owned();
-    let route = match ingress::find(&exchange.parts.method, &path, &exchange.snapshot.config.passthrough) {
+    let route = match routes::find(&exchange.parts.method, &path, &exchange.snapshot.config.passthrough) {
         Found::Route(route) => route,
         Found::WrongMethod { allow, family } => return wrong_method(exchange, allow, family),
         Found::Unknown { family } => return unknown_path(exchange, family),
@@ -106,17 +109,18 @@ where
     match route {
         Route::Chat(dialect, operation) => chat::serve(exchange, dialect, operation, body).await,
         Route::PassThrough(path) => passthrough::serve(exchange, path, body).await,
-        Route::Completions => passthrough::serve(exchange, "completions", body).await,
-        Route::Embeddings => passthrough::serve(exchange, "embeddings", body).await,
-        Route::Responses => passthrough::serve(exchange, "responses", body).await,
+        Route::Completions => passthrough::serve(exchange, "/completions", body).await,
+        Route::Embeddings => passthrough::serve(exchange, "/embeddings", body).await,
+        Route::Responses => passthrough::serve(exchange, "/responses", body).await,
         Route::Reload001 | Route::Debug001 => own::seed001(exchange, &route),
         route => models::serve(exchange, &route, &body).await,
     }
 }
 
 fn limit(exchange: &Exchange<'_>) -> Result<(), Failure> {
+    let Some(limit) = &exchange.snapshot.limit else { return Ok(()) };
     let now = u64::try_from(exchange.unix.as_nanos()).unwrap_or(u64::MAX);
-    exchange.gateway.limit.admit(now).map_err(|wait| {
+    limit.admit(now).map_err(|wait| {
         exchange.gateway.metrics().limited.inc();
         let error = ApiError::new(429, "rate limit exceeded").with_code("rate_limit_exceeded");
         Failure::of(error).with_retry_after(wait.as_secs() + 1)
@@ -128,7 +132,7 @@ fn authenticate(exchange: &mut Exchange<'_>) -> Result<(), Failure> {
         return Ok(());
     }
     let refused = |message: &str| Failure::of(ApiError::new(401, message).with_code("invalid_api_key"));
-    let presented = ingress::read_credential(&exchange.parts.headers)
+    let presented = credential::read(&exchange.parts.headers)
         .map_err(|_| Failure::of(ApiError::new(400, "the request carries two different keys")))?
         .ok_or_else(|| refused("a key is needed: send it as `Authorization: Bearer KEY`"))?;
     let entry = exchange
@@ -140,17 +144,26 @@ fn authenticate(exchange: &mut Exchange<'_>) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn read_body<B>(exchange: &Exchange<'_>, body: B) -> Result<Bytes, Failure>
+async fn read_body<B>(exchange: &Exchange<'_>, content: B) -> Result<Bytes, Failure>
 where
     B: http_body::Body<Data = Bytes> + Unpin + Send,
 {
     let headers = &exchange.parts.headers;
-    if ingress::has_encoding(headers) {
+    if body::has_encoding(headers) {
         return Err(ApiError::new(415, "compressed request bodies are not accepted").into());
     }
     let declared = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
     let cap = exchange.snapshot.config.max_body;
-    ingress::read_body(body, declared, cap, BODY_PATIENCE).await.map_err(|error| error.into())
+    body::read(content, declared, cap, BODY_PATIENCE).await.map_err(|error| unread(error).into())
+}
+
+fn unread(error: BodyError) -> ApiError {
+    let status = match error {
+        BodyError::TooLarge { .. } => 413,
+        BodyError::Slow => 408,
+        BodyError::Broken => 400,
+    };
+    ApiError::new(status, error.to_string())
 }
 
 /// Whose error body a route's failure has.
@@ -161,7 +174,14 @@ fn dialect_of(route: &Route<'_>, exchange: &Exchange<'_>) -> DialectId {
         Route::Models | Route::Model(_) if exchange.parts.headers.contains_key("anthropic-version") => {
             DialectId::AnthropicMessages
         }
-        route if route.is_ollama() => DialectId::Ollama,
+        Route::OllamaRoot
+        | Route::OllamaVersion
+        | Route::OllamaTags
+        | Route::OllamaShow
+        | Route::OllamaPs
+        | Route::OllamaEmbed
+        | Route::OllamaEmbeddings
+        | Route::OllamaManage => DialectId::Ollama,
         _ => DialectId::OpenAiChat,
     }
 }
@@ -212,7 +232,7 @@ fn preflight(exchange: &Exchange<'_>) -> Response<Body> {
 fn finish(exchange: &Exchange<'_>, response: &mut Response<Body>) {
     let headers = response.headers_mut();
     headers.insert("x-request-id", exchange.shown_id.clone());
-    headers.insert("x-lingate-request-id", (&exchange.id).into());
+    headers.insert("x-lingate-request-id", exchange.id.into());
     exchange.snapshot.cors.decorate(exchange.parts.headers.get(header::ORIGIN), headers);
     exchange.gateway.metrics().answered(response.status().as_u16());
     tracing::debug!(

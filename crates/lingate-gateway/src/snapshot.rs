@@ -2,13 +2,16 @@
 //! swaps it in whole; requests under way keep the old one.
 
 use crate::endpoint::Endpoint;
-use crate::ingress::{Cors, KeyRing};
+use crate::ingress::cors::Cors;
+use crate::ingress::credential::{KeyEntry, KeyHash, KeyRing};
+use crate::ingress::limit::Limit;
 use crate::telemetry::{Metrics, TargetMetrics};
 use hyper_util::client::proxy::matcher::Matcher;
-use lingate_config::{ClientAuth, Config, ExposeModels, resolve_client_auth};
+use lingate_config::{ClientAuth, ClientKey, Config, ExposeModels, KeySecret, resolve_client_auth};
 use lingate_store::SealedCache;
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::UNIX_EPOCH;
 
 /// All of it.
 #[derive(Debug)]
@@ -27,6 +30,8 @@ pub struct Snapshot {
     pub keys: KeyRing,
     /// Which browsers may call.
     pub cors: Cors,
+    /// How many requests a second are taken; `None`: any number.
+    pub limit: Option<Arc<Limit>>,
 }
 
 /// A name that clients ask for, with its targets resolved.
@@ -87,7 +92,8 @@ impl Snapshot {
         }
         Ok(Self {
             open: resolve_client_auth(&config) == ClientAuth::Open,
-            keys: KeyRing::new(&config.clients.keys),
+            keys: KeyRing::new(config.clients.keys.iter().map(key_entry)),
+            limit: before.and_then(|before| before.same_limit(&config)).unwrap_or_else(|| limit(&config)),
             cors: Cors::new(&config.cors_origins),
             endpoints,
             models,
@@ -101,10 +107,29 @@ impl Snapshot {
         self.endpoints.iter().find(|old| same_limits && old.config == *endpoint).cloned()
     }
 
+    /// The bucket of before, where the rate did not change: a reload refills nothing.
+    fn same_limit(&self, config: &Config) -> Option<Option<Arc<Limit>>> {
+        let same = self.config.clients.rate_limit.total_cmp(&config.clients.rate_limit).is_eq();
+        same.then(|| self.limit.clone())
+    }
+
     /// Endpoints whose own models are served under their own names, the highest priority first.
     pub fn exposing(&self) -> impl Iterator<Item = &Arc<Endpoint>> {
         self.endpoints.iter().filter(|endpoint| endpoint.config.expose_models != ExposeModels::Off)
     }
+}
+
+fn limit(config: &Config) -> Option<Arc<Limit>> {
+    Limit::new(config.clients.rate_limit).map(Arc::new)
+}
+
+fn key_entry(key: &ClientKey) -> KeyEntry {
+    let hash = match &key.secret {
+        KeySecret::Key(secret) => KeyHash::of(secret.expose().as_bytes()),
+        KeySecret::Sha256(hash) => KeyHash::from_bytes(*hash),
+    };
+    let expires = key.expires.map(|at| at.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()));
+    KeyEntry { name: key.name.clone(), hash, models: key.models.clone(), expires }
 }
 
 /// The targets whose endpoints are enabled, by priority; equals keep the file's order.

@@ -60,6 +60,8 @@ pub struct Backend {
     pub sampling_extensions: bool,
     /// See [`Target::max_completion_tokens`].
     pub max_completion_tokens: bool,
+    /// Whether an e-mail and a password are taken in place of a key.
+    pub signs_in: bool,
     /// Whether further OpenAI paths (audio, images, files …) may be relayed to it.
     pub openai_paths: bool,
 }
@@ -76,6 +78,7 @@ const OPENAI_COMPATIBLE: Backend = Backend {
     headers: &[],
     sampling_extensions: true,
     max_completion_tokens: false,
+    signs_in: false,
     openai_paths: true,
 };
 

@@ -20,7 +20,7 @@ use http::{HeaderMap, Method, Uri};
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use answer::{Answer, AnswerBody, Local};
+pub use answer::{Answer, AnswerBody};
 pub use body::Segments;
 pub use destination::Destination;
 pub use paced::Paced;

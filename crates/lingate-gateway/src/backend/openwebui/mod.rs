@@ -19,5 +19,10 @@ pub use reply::is_session_refusal;
 pub use session::{HOLD, SIGN_IN_PATH, SIGN_IN_TIMEOUT, Session, UnixClock, system_clock};
 pub use token::Token;
 
+use super::{Backend, OPENAI_COMPATIBLE};
+
+/// Open WebUI: OpenAI-compatible below `/api`; its own models list has no `object`.
+pub(super) const BACKEND: Backend = Backend { name: "openwebui", signs_in: true, ..OPENAI_COMPATIBLE };
+
 #[cfg(test)]
 mod tests;
