@@ -7,6 +7,8 @@ use lingate_codec::json::{Object, Raw};
 use super::Fault;
 use super::text::{count_words, image};
 
+/// In bytes; the name is repeated in each event of a stream.
+const MAX_MODEL_NAME: usize = 256;
 /// More stop sequences are not looked at.
 const MAX_STOPS: usize = 16;
 
@@ -71,7 +73,9 @@ impl<'a> Request<'a> {
             param: None,
             code: None,
         })?;
-        let model = object.string("model").ok_or_else(|| Fault::invalid("model", "`model` must be a string."))?;
+        let model = object.string("model").filter(|model| model.len() <= MAX_MODEL_NAME);
+        let model =
+            model.ok_or_else(|| Fault::invalid("model", "`model` must be a string, and not a very long one."))?;
         if object.given("n").is_some_and(|n| n.u64() != Some(1)) {
             return Err(Fault::invalid("n", "The demo models give one answer: leave `n` out."));
         }
@@ -81,7 +85,8 @@ impl<'a> Request<'a> {
         Ok(Self {
             model,
             stream: flag(&object, "stream")?,
-            include_usage: options.is_some_and(|options| options.get("include_usage").and_then(Raw::bool) == Some(true)),
+            include_usage: options
+                .is_some_and(|options| options.get("include_usage").and_then(Raw::bool) == Some(true)),
             may_think: object.string("reasoning_effort").is_none_or(|effort| effort != "none"),
             max_words: max_words(&object)?,
             stop: stop(&object)?,

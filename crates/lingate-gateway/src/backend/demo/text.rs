@@ -53,7 +53,8 @@ pub(super) fn image(url: &str) -> String {
     let found = if written.is_empty() { media::sniff_base64(data) } else { Some(written) };
     let media_type = found.filter(|found| found.len() <= MAX_TYPE).unwrap_or("unknown type");
     let digits = data.trim_end_matches('=').len();
-    format!("{media_type}, {} bytes", digits / 4 * 3 + digits % 4 * 3 / 4)
+    let bytes = digits / 4 * 3 + digits % 4 * 3 / 4;
+    format!("{media_type}, {bytes} {}", if bytes == 1 { "byte" } else { "bytes" })
 }
 
 /// One sentence on the pictures; the first few are told one by one.
@@ -100,7 +101,7 @@ mod tests {
     fn images_in_words() {
         assert_eq!(image("data:image/png;base64,AAAA"), "image/png, 3 bytes");
         assert_eq!(image("data:image/png;base64,AAA="), "image/png, 2 bytes");
-        assert_eq!(image("data:image/png;base64,AA=="), "image/png, 1 bytes");
+        assert_eq!(image("data:image/png;base64,AA=="), "image/png, 1 byte");
         assert_eq!(image("data:;base64,iVBORw0KGgo="), "image/png, 8 bytes");
         assert_eq!(image("https://x.invalid/a.png"), "a link");
         assert_eq!(image(&format!("data:{};base64,AAAA", "x".repeat(500))), "unknown type, 3 bytes");
