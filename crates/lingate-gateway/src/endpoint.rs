@@ -135,6 +135,14 @@ impl Endpoint {
         &self.shown_name
     }
 
+    /// What its dialect's encoder must know.
+    pub fn target(&self) -> lingate_codec::dialect::Target<'static> {
+        let mut target = self.backend.target();
+        // Only OpenAI's own models refuse `max_tokens`; most services that copy the API know nothing else.
+        target.max_completion_tokens &= self.config.url.host_str().is_some_and(is_openai);
+        target
+    }
+
     /// Calls it and waits for the answer's head. Signs in before where it must, and once more when the upstream
     /// says that the session is over.
     ///
@@ -232,6 +240,10 @@ fn account(config: &lingate_config::Endpoint) -> Account {
 fn failure(error: UpstreamError) -> Failure {
     let try_next = error.phase == Phase::Connect;
     Failure { try_next, ..Failure::of(crate::pump::from_upstream(&error)) }
+}
+
+fn is_openai(host: &str) -> bool {
+    host == "api.openai.com" || host.ends_with(".openai.com") || host.ends_with(".openai.azure.com")
 }
 
 /// The demo backend answers in this process.

@@ -106,7 +106,7 @@ fn re_encode(
     if let Some(prompt) = &model.config.system_prompt {
         request.messages.insert(0, Message::text(Role::System, prompt.as_str()));
     }
-    let mut description = backend.target();
+    let mut description = target.endpoint.target();
     if let Some(limit) = members::default_max_tokens(&model.config) {
         description.default_max_tokens = limit;
     }

@@ -233,6 +233,10 @@ fn finish(exchange: &Exchange<'_>, response: &mut Response<Body>) {
     let headers = response.headers_mut();
     headers.insert("x-request-id", exchange.shown_id.clone());
     headers.insert("x-lingate-request-id", exchange.id.into());
+    // Anthropic's SDKs read the id under this name.
+    if exchange.parts.headers.contains_key("anthropic-version") || exchange.parts.uri.path().contains("/messages") {
+        headers.insert("request-id", exchange.shown_id.clone());
+    }
     exchange.snapshot.cors.decorate(exchange.parts.headers.get(header::ORIGIN), headers);
     exchange.gateway.metrics().answered(response.status().as_u16());
     tracing::debug!(
