@@ -1,11 +1,13 @@
 //! String escapes, both ways.
 
+use super::scan::find_special;
 use std::borrow::Cow;
 
 /// Text of a checked string's inside.
 pub(super) fn unescape(inner: &[u8]) -> Cow<'_, str> {
     let Some(first) = memchr::memchr(b'\\', inner) else {
-        return String::from_utf8_lossy(inner);
+        // Checked text is UTF-8; the strict check is the faster one.
+        return std::str::from_utf8(inner).map_or_else(|_| String::from_utf8_lossy(inner), Cow::Borrowed);
     };
     let mut out = Vec::with_capacity(inner.len());
     out.extend_from_slice(&inner[..first]);
@@ -60,11 +62,10 @@ fn four_digits(rest: &[u8]) -> Option<(u32, &[u8])> {
 pub(super) fn escape(text: &str, out: &mut Vec<u8>) {
     let bytes = text.as_bytes();
     let mut start = 0;
-    for (at, &byte) in bytes.iter().enumerate() {
-        if byte >= 0x20 && byte != b'"' && byte != b'\\' {
-            continue;
-        }
+    loop {
+        let (at, _) = find_special(bytes, start);
         out.extend_from_slice(&bytes[start..at]);
+        let Some(&byte) = bytes.get(at) else { return };
         start = at + 1;
         match byte {
             b'"' => out.extend_from_slice(b"\\\""),
@@ -80,5 +81,4 @@ pub(super) fn escape(text: &str, out: &mut Vec<u8>) {
             }
         }
     }
-    out.extend_from_slice(&bytes[start..]);
 }

@@ -2,6 +2,8 @@
 
 use super::{JsonError, MAX_DEPTH};
 
+pub(super) use block::find_special;
+
 /// A position in a JSON text.
 pub(super) struct Scanner<'a> {
     pub(super) text: &'a [u8],
@@ -171,7 +173,7 @@ impl<'a> Scanner<'a> {
         self.at += 1;
         let mut ascii = true;
         loop {
-            let (stop, chunk_ascii) = block::find_special(self.text, self.at);
+            let (stop, chunk_ascii) = find_special(self.text, self.at);
             ascii &= chunk_ascii;
             self.at = stop;
             match self.peek() {
@@ -214,7 +216,7 @@ mod block {
     /// (index of the first quote, backslash or control character at or after `at`, or the text's length;
     /// whether all bytes before it are ASCII).
     #[inline]
-    pub(super) fn find_special(text: &[u8], mut at: usize) -> (usize, bool) {
+    pub(in crate::json) fn find_special(text: &[u8], mut at: usize) -> (usize, bool) {
         let mut high = 0;
         while let Some(chunk) = text.get(at..).and_then(<[u8]>::first_chunk::<16>) {
             let bytes = u8x16::new(*chunk);

@@ -11,8 +11,8 @@ use std::io::Write as _;
 /// What all lines of an answer have in common.
 #[derive(Debug)]
 pub(super) struct LineWriter {
-    /// The model's name as a JSON string.
-    model: Vec<u8>,
+    /// How each begins, up to the time stamp.
+    head: Vec<u8>,
     /// Unique to the answer, for ids of calls.
     seed: String,
     operation: Operation,
@@ -53,53 +53,50 @@ pub(super) struct Ending {
 
 impl LineWriter {
     pub(super) fn new(context: &AnswerContext) -> Self {
-        let mut model = Vec::with_capacity(context.model.len() + 2);
-        Writer::new(&mut model).string(&context.model);
-        Self { model, seed: context.id.clone(), operation: context.operation }
-    }
-
-    /// Appends one object, without a line feed.
-    pub(super) fn write(&self, body: Body<'_>, ending: Option<&Ending>, at: Stamp, out: &mut Vec<u8>) {
-        let mut writer = Writer::new(out);
+        let mut head = Vec::with_capacity(context.model.len() + 32);
+        let mut writer = Writer::new(&mut head);
         writer.begin_object();
-        writer.key("model");
-        writer.json(&self.model);
+        writer.string_member("model", &context.model);
         writer.key("created_at");
-        writer.json(&timestamp::quoted(at.unix_nanos));
-        match self.operation {
-            Operation::Chat => {
-                writer.key("message");
-                writer.begin_object();
-                writer.string_member("role", "assistant");
-                self.say(&mut writer, "content", body);
-                writer.end_object();
-            }
-            Operation::TextCompletion => self.say(&mut writer, "response", body),
-        }
-        if !body.logprobs.is_empty() {
-            writer.key("logprobs");
-            write_logprobs(&mut writer, body.logprobs);
-        }
-        writer.bool_member("done", ending.is_some());
-        if let Some(ending) = ending {
-            ending.write(&mut writer, at);
-        }
-        writer.end_object();
+        Self { head, seed: context.id.clone(), operation: context.operation }
     }
 
-    fn say(&self, writer: &mut Writer<'_>, text_member: &str, body: Body<'_>) {
-        writer.key(text_member);
-        writer.string_of(body.content);
+    /// Appends one object, without a line feed. Its frame is written as bytes, because every delta passes here.
+    pub(super) fn write(&self, body: Body<'_>, ending: Option<&Ending>, at: Stamp, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.head);
+        out.extend_from_slice(&timestamp::quoted(at.unix_nanos));
+        let (before, after): (&[u8], &[u8]) = match self.operation {
+            Operation::Chat => (b",\"message\":{\"role\":\"assistant\",\"content\":", b"}"),
+            Operation::TextCompletion => (b",\"response\":", b""),
+        };
+        out.extend_from_slice(before);
+        Writer::new(out).string_of(body.content);
         if !body.thinking.is_empty() {
-            writer.key("thinking");
-            writer.string_of(body.thinking);
+            out.extend_from_slice(b",\"thinking\":");
+            Writer::new(out).string_of(body.thinking);
         }
-        if body.calls.is_empty() {
-            return;
+        if !body.calls.is_empty() {
+            out.extend_from_slice(b",\"tool_calls\":");
+            self.write_calls(&mut Writer::new(out), body.calls);
         }
-        writer.key("tool_calls");
+        out.extend_from_slice(after);
+        if !body.logprobs.is_empty() {
+            out.extend_from_slice(b",\"logprobs\":");
+            write_logprobs(&mut Writer::new(out), body.logprobs);
+        }
+        match ending {
+            None => out.extend_from_slice(b",\"done\":false}"),
+            Some(ending) => {
+                out.extend_from_slice(b",\"done\":true,");
+                ending.write(&mut Writer::new(out), at);
+                out.push(b'}');
+            }
+        }
+    }
+
+    fn write_calls(&self, writer: &mut Writer<'_>, calls: &[Call<'_>]) {
         writer.begin_array();
-        for call in body.calls {
+        for call in calls {
             let id = match call.id {
                 "" => Cow::Owned(ids::answer_call_id(&self.seed, call.number)),
                 id => Cow::Borrowed(id),
@@ -120,6 +117,7 @@ impl LineWriter {
 }
 
 impl Ending {
+    /// Writes members; the reason is always one.
     fn write(&self, writer: &mut Writer<'_>, at: Stamp) {
         let reason = match self.reason {
             FinishReason::Length => "length",
@@ -128,6 +126,9 @@ impl Ending {
             _ => "stop",
         };
         writer.string_member("done_reason", reason);
+        if matches!(self.reason, FinishReason::Load | FinishReason::Unload) {
+            return;
+        }
         writer.integer_member("total_duration", at.elapsed_nanos);
         writer.integer_member("load_duration", 0_u64);
         if let Some(tokens) = self.usage.input_tokens {

@@ -8,6 +8,7 @@ use crate::ir::{
     ToolChoice,
 };
 use crate::json::{Kind, Raw, Writer};
+use std::collections::HashSet;
 
 /// Appends a request: a chat or a generate body, as its operation says.
 pub(in crate::dialect::ollama) fn encode(
@@ -80,11 +81,15 @@ fn write_tools(
     writer: &mut Writer<'_>,
     reports: &mut Reports<'_, '_>,
 ) -> Result<(), Unsupported> {
-    let allowed = |tool: &Tool<'_>| match (&request.tool_choice, tool) {
-        (Some(ToolChoice::None), _) => false,
-        (Some(ToolChoice::Allowed { names, .. }), Tool::Function { name, .. }) => names.contains(name),
-        (Some(ToolChoice::Allowed { .. }), Tool::Hosted { .. }) => false,
-        _ => true,
+    let names: Option<HashSet<&str>> = match &request.tool_choice {
+        Some(ToolChoice::None) => return Ok(()),
+        Some(ToolChoice::Allowed { names, .. }) => Some(names.iter().map(AsRef::as_ref).collect()),
+        _ => None,
+    };
+    let allowed = |tool: &Tool<'_>| match (&names, tool) {
+        (None, _) => true,
+        (Some(names), Tool::Function { name, .. }) => names.contains(name.as_ref()),
+        (Some(_), Tool::Hosted { .. }) => false,
     };
     let mut tools = request.tools.iter().enumerate().filter(|(_, tool)| allowed(tool)).peekable();
     if tools.peek().is_none() {
