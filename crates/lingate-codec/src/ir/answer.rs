@@ -82,7 +82,8 @@ impl Answer {
                 _ => self.blocks.push(Block::Reasoning { text: more, signature: String::new() }),
             },
             Event::ReasoningSignature(new) => match self.blocks.last_mut() {
-                Some(Block::Reasoning { signature, .. }) => signature.push_str(&new),
+                Some(Block::Reasoning { signature, .. }) if signature.is_empty() => *signature = new,
+                // A thought may be nothing but its signature, and stand next to another.
                 _ => self.blocks.push(Block::Reasoning { text: String::new(), signature: new }),
             },
             Event::RedactedReasoning(data) => self.blocks.push(Block::RedactedReasoning { data }),

@@ -84,17 +84,14 @@ impl<'r, 'a> Turns<'r, 'a> {
         Some(self.turns.len() - 1)
     }
 
-    /// The place of the user turn that follows the last assistant turn: system turns between a call and its result
-    /// are moved behind the result.
+    /// The place of the user turn right after the last assistant turn: results must stand there, whatever was said
+    /// since the calls.
     fn results_turn(&mut self) -> usize {
-        let after = self.turns.iter().rposition(|turn| turn.role != Role::System).map_or(0, |last| last + 1);
-        match after.checked_sub(1) {
-            Some(last) if self.turns[last].role == Role::User => last,
-            _ => {
-                self.turns.insert(after, Turn::new(Role::User));
-                after
-            }
+        let at = self.turns.iter().rposition(|turn| turn.role == Role::Assistant).map_or(0, |last| last + 1);
+        if self.turns.get(at).is_none_or(|turn| turn.role != Role::User) {
+            self.turns.insert(at, Turn::new(Role::User));
         }
+        at
     }
 
     /// Whether the last assistant turn calls tools without having thought: with thinking on, that is refused.

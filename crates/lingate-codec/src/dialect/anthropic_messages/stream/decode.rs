@@ -4,7 +4,7 @@ use super::super::usage::{self, Counts};
 use super::super::{error, response};
 use crate::dialect::StreamDecoder;
 use crate::frame::Frame;
-use crate::ir::{ApiError, Event, Start};
+use crate::ir::{ApiError, Citation, Event, Start};
 use crate::json::{Object, Raw};
 
 /// How many blocks may be open at once; the API opens one.
@@ -19,8 +19,8 @@ struct Open {
 
 #[derive(Debug)]
 enum Kind {
-    /// Whether any of its text came.
-    Text(bool),
+    /// Whether any of its text came; the citations that came before it.
+    Text(bool, Vec<Citation>),
     /// Its signature so far.
     Thinking(String),
     /// The call's number; the input that its start gave, until a delta takes its place.
@@ -150,7 +150,7 @@ impl Decoder {
                 let text = text("text");
                 let given = text.is_some();
                 out.extend(text.map(Event::Text));
-                Kind::Text(given)
+                Kind::Text(given, Vec::new())
             }
             "thinking" => {
                 out.extend(text("thinking").map(Event::Reasoning));
@@ -185,10 +185,11 @@ impl Decoder {
         match (delta.get("type").and_then(Raw::escaped).unwrap_or_default(), open) {
             (b"text_delta", open) => {
                 if let Some(text) = text("text") {
-                    if let Some(Kind::Text(given)) = open {
-                        *given = true;
-                    }
                     out.push(Event::Text(text));
+                    if let Some(Kind::Text(given, early)) = open {
+                        *given = true;
+                        out.extend(early.drain(..).map(Event::Citation));
+                    }
                 }
             }
             (b"thinking_delta", _) => out.extend(text("thinking").map(Event::Reasoning)),
@@ -201,9 +202,13 @@ impl Decoder {
                     out.push(Event::ToolCallArguments { call: *call, fragment });
                 }
             }
-            (b"citations_delta", _) => {
+            (b"citations_delta", open) => {
                 let citation = delta.given("citation").and_then(Raw::object);
-                out.extend(citation.map(|citation| Event::Citation(response::read_citation(&citation))));
+                let Some(citation) = citation.map(|citation| response::read_citation(&citation)) else { return };
+                match open {
+                    Some(Kind::Text(false, early)) => early.push(citation),
+                    _ => out.push(Event::Citation(citation)),
+                }
             }
             _ => {}
         }
@@ -213,7 +218,7 @@ impl Decoder {
         let index = index(object);
         let Some(at) = self.open.iter().rposition(|open| open.index == index) else { return };
         match self.open.swap_remove(at).kind {
-            Kind::Text(true) => out.push(Event::TextEnd),
+            Kind::Text(true, _) => out.push(Event::TextEnd),
             Kind::Thinking(signature) if !signature.is_empty() => out.push(Event::ReasoningSignature(signature)),
             Kind::Tool(call, input) => {
                 if !input.is_empty() {
@@ -221,7 +226,7 @@ impl Decoder {
                 }
                 out.push(Event::ToolCallEnd { call });
             }
-            Kind::Text(false) | Kind::Thinking(_) | Kind::Other => {}
+            Kind::Text(false, _) | Kind::Thinking(_) | Kind::Other => {}
         }
     }
 }
