@@ -153,7 +153,7 @@ impl Endpoint {
             Transport::Http(upstream) => upstream,
             Transport::Demo => return Ok(demo_answer(&call)),
         };
-        let target = self.target(&call)?;
+        let target = self.uri(&call)?;
         let mut headers = call.headers;
         for (name, value) in &self.headers {
             if !headers.contains_key(name) {
@@ -198,7 +198,7 @@ impl Endpoint {
         })
     }
 
-    fn target(&self, call: &EndpointCall) -> Result<Uri, Failure> {
+    fn uri(&self, call: &EndpointCall) -> Result<Uri, Failure> {
         let (base, path) = match &call.path {
             Path::Root(path) => (&self.root, path),
             Path::Bare(path) => (&self.bare, path),

@@ -52,9 +52,17 @@ pub fn prepare(incoming: &Incoming<'_>, model: &VirtualModel, target: &Target) -
     let never = model.config.stream == StreamMode::Never || config.stream == StreamMode::Never;
     let stream = incoming.envelope.stream && !never;
     let name = if target.model.is_empty() { &*incoming.envelope.model } else { target.model.as_str() };
-    match target.endpoint.backend.native(incoming.dialect, incoming.operation, &config.dialects) {
-        Some(path) => relay(incoming, model, target, name, stream, path),
-        None => re_encode(incoming, model, target, name, stream),
+    let backend = target.endpoint.backend;
+    let dialect = incoming.dialect.dialect();
+    match backend.native(incoming.dialect, incoming.operation, &config.dialects) {
+        Some(path) if dialect.can_relay(incoming.operation, &incoming.envelope.object) => {
+            relay(incoming, model, target, name, stream, path)
+        }
+        Some(path) => re_encode(incoming, model, target, name, stream, (dialect, path, incoming.operation)),
+        None => {
+            let there = (backend.dialect.dialect(), backend.chat_path(), Operation::Chat);
+            re_encode(incoming, model, target, name, stream, there)
+        }
     }
 }
 
@@ -96,10 +104,10 @@ fn re_encode(
     target: &Target,
     name: &str,
     stream: bool,
+    (dialect, path, operation): (&'static dyn Dialect, &'static str, Operation),
 ) -> Result<Outgoing, Failure> {
     let client = incoming.dialect.dialect();
     let backend = target.endpoint.backend;
-    let dialect = backend.dialect.dialect();
     let mut request = client.decode_request(incoming.operation, incoming.body)?;
     request.model = name.into();
     request.stream = stream;
@@ -121,9 +129,9 @@ fn re_encode(
     }
     Ok(Outgoing {
         body: finish(dialect, body, model, target)?.into(),
-        path: Path::Root(backend.chat_path().to_owned()),
+        path: Path::Root(path.to_owned()),
         dialect,
-        operation: Operation::Chat,
+        operation,
         relay: false,
         stream,
         lost,

@@ -154,6 +154,12 @@ pub trait Dialect: Sync {
 
     /// Cheap checks of a request that will be relayed unread: members that must be there, and their kinds.
     fn check(&self, operation: Operation, object: &Object<'_>) -> Result<(), ApiError>;
+    /// Whether a request may be relayed unread to an upstream of this dialect: false for forms that clients send
+    /// and lingate takes, but the dialect's own servers do not know.
+    fn can_relay(&self, operation: Operation, object: &Object<'_>) -> bool {
+        let _ = operation;
+        object.given("messages").is_some() || object.given("prompt").is_none()
+    }
     /// Reads a request.
     ///
     /// # Errors
