@@ -143,7 +143,7 @@ fn results_find_their_calls() {
     assert_eq!(request.tool_choice, Some(ToolChoice::Required));
     assert!(matches!(request.response_format, Some(ResponseFormat::JsonSchema { .. })));
     let specials: Vec<_> = request.special.iter().map(|(concept, _)| *concept).collect();
-    assert_eq!(specials, [Concept::Functions, Concept::FunctionCall, Concept::ResponseFormat]);
+    assert_eq!(specials, [Concept::Functions, Concept::FunctionCall]);
 }
 
 #[test]
@@ -161,4 +161,15 @@ fn a_repeated_id_goes_to_the_oldest_open_call() {
     });
     let names: Vec<_> = names.collect();
     assert_eq!(names, [Some("f"), Some("g"), None]);
+}
+
+#[test]
+fn forms_that_only_some_servers_know_are_kept_as_written() {
+    let body = r#"{"model":"m","messages":[{"role":"user","content":"x"}],"stream":false,
+        "response_format":{"type":"structural_tag","format":{}},"reasoning_effort":"default",
+        "tool_choice":{"type":"custom","custom":{"name":"sh"}}}"#;
+    let request = decode(body).unwrap();
+    assert!(request.response_format.is_none() && request.tool_choice.is_none() && request.reasoning.is_none());
+    let value = encode(&request, &WIDE, &mut Loss::new()).unwrap();
+    assert_eq!(value, serde_json::from_str::<Value>(body).unwrap());
 }
