@@ -7,8 +7,8 @@ use std::borrow::Cow;
 /// The longest message that is taken over, in characters.
 const MAX_MESSAGE: usize = 2_000;
 
-/// How many errors may be wrapped in each other's message.
-const MAX_WRAPS: usize = 3;
+/// How many members and texts deep an error may be wrapped in others.
+const MAX_WRAPS: usize = 6;
 
 /// What an upstream said about its failure.
 #[derive(Default)]

@@ -5,9 +5,7 @@ use super::path::{self, Path};
 use super::tools;
 use crate::dialect::openai_chat::fields;
 use crate::dialect::parse_object;
-use crate::ir::{
-    ApiError, Concept, Effort, Extra, Family, MaxTokens, Message, Operation, Reasoning, Request, ResponseFormat, Role,
-};
+use crate::ir::{ApiError, Effort, Family, MaxTokens, Message, Operation, Reasoning, Request, ResponseFormat, Role};
 use crate::json::{Member, Object, Raw};
 use std::borrow::Cow;
 
@@ -139,23 +137,20 @@ fn stop<'a>(value: Raw<'a>, path: &Path<'_>) -> Result<Vec<Cow<'a, str>>, ApiErr
     texts.enumerate().map(|(index, text)| path::string(text, &path.index(index))).collect()
 }
 
-/// Forms of other servers (`json_object` with a schema, `structural_tag`) are kept as written; where they hold a
-/// schema, it is understood too.
+/// False for a form that only some servers know (`structural_tag`): it is kept as written.
 fn response_format<'a>(request: &mut Request<'a>, value: Raw<'a>, path: &Path<'_>) -> Result<bool, ApiError> {
     let format = path::object(value, path)?;
     let kind = path::string_needed(&format, "type", path)?;
     match &*kind {
         "text" => request.response_format = Some(ResponseFormat::Text),
-        "json_object" => match format.given("schema").filter(|schema| schema.object().is_some()) {
-            None => request.response_format = Some(ResponseFormat::JsonObject),
-            Some(schema) => {
-                request.response_format =
-                    Some(ResponseFormat::JsonSchema { name: None, description: None, schema, strict: None });
-                let extra = Extra { path: path.to_string(), key: Cow::Borrowed("response_format"), value };
-                request.special.push((Concept::ResponseFormat, extra));
-                return Ok(true);
-            }
-        },
+        "json_object" => {
+            // Together and llama.cpp take a schema here.
+            let schema = format.given("schema").filter(|schema| schema.object().is_some());
+            request.response_format = Some(match schema {
+                None => ResponseFormat::JsonObject,
+                Some(schema) => ResponseFormat::JsonSchema { name: None, description: None, schema, strict: None },
+            });
+        }
         "json_schema" => {
             let inner_path = path.key("json_schema");
             let inner = format.given("json_schema").ok_or_else(|| path::missing(&inner_path))?;

@@ -155,8 +155,7 @@ fn bounds(writing: &Writing<'_, '_, '_>, w: &mut Writer<'_>) -> Result<(), Unsup
 }
 
 fn response_format(writing: &Writing<'_, '_, '_>, kept: &Kept<'_, '_>, w: &mut Writer<'_>) {
-    let raw = writing.request.special(Concept::ResponseFormat).filter(|_| writing.own);
-    let Some(format) = writing.request.response_format.as_ref().filter(|_| raw.is_none()) else { return };
+    let Some(format) = &writing.request.response_format else { return };
     w.key("response_format");
     w.begin_object();
     match format {
@@ -231,6 +230,8 @@ fn specials(writing: &mut Writing<'_, '_, '_>, w: &mut Writer<'_>) -> Result<(),
             Concept::Suffix => "text after the answer is not taken in a chat",
             Concept::McpServers => "tool servers are not called",
             Concept::Container => "a container is not kept",
+            Concept::ResponseFormat => "this form of an answer is not given",
+            Concept::ToolChoice => "this choice among tools is not taken",
             _ => {
                 writing.loss.path(extra.path.as_str());
                 continue;

@@ -219,7 +219,10 @@ impl<'a> History<'a> {
     fn answer(&mut self, id: &str) -> Option<Cow<'a, str>> {
         let places = self.by_id.get_mut(id)?;
         // The last one stays, for a second result to the same call.
-        let number = if places.len() > 1 { places.pop_front() } else { places.front().copied() }?;
+        while places.len() > 1 && places.front().is_some_and(|&number| self.calls[number].answered) {
+            places.pop_front();
+        }
+        let number = *places.front()?;
         let call = self.calls.get_mut(number)?;
         call.answered = true;
         Some(call.name.clone()).filter(|name| !name.is_empty())

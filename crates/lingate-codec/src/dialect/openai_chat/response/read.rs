@@ -10,7 +10,7 @@ pub(in crate::dialect::openai_chat) fn start(object: &Object<'_>) -> Start {
     Start {
         id: text("id").unwrap_or_default(),
         model: text("model").unwrap_or_default(),
-        created: object.get("created").and_then(count),
+        created: object.get("created").and_then(count).filter(|&seconds| seconds > 0),
         system_fingerprint: text("system_fingerprint"),
         service_tier: text("service_tier"),
     }

@@ -122,11 +122,13 @@ impl Calls {
         }
         if let Some(&at) = self.by_id.get(&*entry.id) {
             // Some servers give every call the same id; then the index tells them apart.
-            let other_index = entry.index.is_some() && self.calls[at].index != entry.index;
-            if !other_index || entry.name.is_empty() {
+            // So does their place in one list.
+            let call = &self.calls[at];
+            let other_index = entry.index.is_some() && call.index != entry.index;
+            if entry.name.is_empty() || (!other_index && call.round != self.round) {
                 return Some(at);
             }
-            return by_index.filter(|&at| self.calls[at].id == entry.id);
+            return by_index.filter(|&at| self.calls[at].id == entry.id && self.calls[at].round != self.round);
         }
         // A new id with a name is a new call, whatever its index (some servers always say 0). Without a name it is
         // a fragment whose server makes up an id for each.

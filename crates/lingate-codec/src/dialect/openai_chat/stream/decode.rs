@@ -1,7 +1,7 @@
 //! A stream, read.
 
 use super::calls::Calls;
-use super::glance;
+use super::glance::{self, Surroundings};
 use crate::dialect::StreamDecoder;
 use crate::dialect::openai_chat::error;
 use crate::dialect::openai_chat::response::{read, words};
@@ -13,6 +13,8 @@ use crate::json::{Object, Raw};
 #[derive(Debug, Default)]
 pub(in crate::dialect::openai_chat) struct Decoder {
     started: bool,
+    /// Of the last chunk that held content alone.
+    around: Surroundings,
     calls: Calls,
     /// The reason that was read and not yet told.
     finish: Option<FinishReason>,
@@ -26,6 +28,11 @@ impl StreamDecoder for Decoder {
             return;
         }
         let data = frame.data.trim_ascii();
+        if let Some(delta) = self.around.inside(data).filter(|_| frame.event.is_empty())
+            && let Ok(delta) = Object::parse(delta)
+        {
+            return self.delta(&delta, out);
+        }
         if data == b"[DONE]" {
             self.tell_finish(out);
             return self.end(Event::End, out);
@@ -44,8 +51,10 @@ impl StreamDecoder for Decoder {
     }
 
     fn tap(&mut self, frame: &Frame<'_>, out: &mut Vec<Event>) {
-        let plain = self.started && self.finish.is_none() && frame.event.is_empty();
-        if !plain || glance::may_matter(&frame.data) {
+        let data = frame.data.trim_ascii();
+        let readable = self.started && self.finish.is_none() && frame.event.is_empty();
+        let content = self.around.inside(data).is_some_and(|delta| Raw::parse(delta).is_ok());
+        if !readable || (!content && glance::may_matter(data)) {
             self.push(frame, out);
         }
     }
@@ -80,7 +89,12 @@ impl Decoder {
         }
         let mut failed = false;
         match choice {
-            Some(choice) => failed = !self.choice(&choice, out),
+            Some(choice) => {
+                failed = !self.choice(&choice, out);
+                if usage.is_none() && frame.event.is_empty() {
+                    self.learn(object, &choice);
+                }
+            }
             None => self.tell_finish(out),
         }
         if let Some(usage) = usage {
@@ -91,12 +105,28 @@ impl Decoder {
         }
     }
 
+    /// Remembers what stood around the delta of a chunk that held nothing else.
+    fn learn(&mut self, object: &Object<'_>, choice: &Object<'_>) {
+        let plain = choice.string("finish_reason").is_none_or(|word| word.is_empty())
+            && ["logprobs", "usage"].iter().all(|key| choice.given(key).is_none())
+            && object.given("usage").is_none();
+        let (Some(choices), Some(delta)) = (object.member("choices"), choice.member("delta")) else { return };
+        // Spans count from the beginning of their own object's text: the choice must be the array's first element.
+        let array = choices.value.bytes();
+        let spaces = array.get(1..).unwrap_or_default();
+        let at = 1 + spaces.len() - spaces.trim_ascii_start().len();
+        let is_first = array.get(at..).is_some_and(|rest| rest.starts_with(choice.text()));
+        if plain && is_first && delta.value.object().is_some() {
+            let start = choices.value_span.start + at;
+            self.around.learn(object.text(), start + delta.value_span.start..start + delta.value_span.end);
+        }
+    }
+
     /// Reads a choice; false if it says that the answer failed.
     fn choice(&mut self, choice: &Object<'_>, out: &mut Vec<Event>) -> bool {
         // A server that was asked for a stream and sends a whole answer in it has a `message`.
         if let Some(delta) = choice.given("delta").or_else(|| choice.given("message")).and_then(Raw::object) {
-            read::content(&delta, out);
-            self.calls.read(&delta, out);
+            self.delta(&delta, out);
         }
         read::logprobs(choice, out);
         let Some(word) = choice.string("finish_reason").filter(|word| !word.is_empty()) else { return true };
@@ -105,6 +135,11 @@ impl Decoder {
             None => return false,
         }
         true
+    }
+
+    fn delta(&mut self, delta: &Object<'_>, out: &mut Vec<Event>) {
+        read::content(delta, out);
+        self.calls.read(delta, out);
     }
 
     fn tell_finish(&mut self, out: &mut Vec<Event>) {

@@ -2,19 +2,21 @@
 
 use crate::json::Object;
 use memchr::memmem::Finder;
+use std::ops::Range;
 use std::sync::LazyLock;
+
+static USAGE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"usage\""));
 
 /// Whether a frame may hold more than content: usage, a finish reason, an error, the end. `false` is certain,
 /// `true` is not.
 pub(super) fn may_matter(data: &[u8]) -> bool {
     static DELTA: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"delta\""));
     static FINISH: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"finish_reason\""));
-    static USAGE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"usage\""));
     static ERROR: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"error\""));
     // Quotes inside of a JSON string are escaped, so no text of an answer looks like a member's name.
     DELTA.find(data).is_none()
-        || FINISH.find(data).is_some_and(|at| !is_null_at(data, at + 15))
-        || USAGE.find(data).is_some_and(|at| !is_null_at(data, at + 7))
+        || FINISH.find_iter(data).any(|at| !is_null_at(data, at + 15))
+        || USAGE.find_iter(data).any(|at| !is_null_at(data, at + 7))
         || ERROR.find(data).is_some()
 }
 
@@ -27,6 +29,10 @@ fn is_null_at(data: &[u8], at: usize) -> bool {
 
 /// See [`crate::dialect::Dialect::is_usage_frame`].
 pub(in crate::dialect::openai_chat) fn is_usage_frame(data: &[u8]) -> bool {
+    // Most frames have no usage, or null.
+    if USAGE.find_iter(data).all(|at| is_null_at(data, at + 7)) {
+        return false;
+    }
     let Some(choices) = Object::find(data, "choices").and_then(|range| data.get(range)) else { return false };
     let empty = match choices {
         b"null" => true,
@@ -34,4 +40,37 @@ pub(in crate::dialect::openai_chat) fn is_usage_frame(data: &[u8]) -> bool {
         _ => false,
     };
     empty && Object::find(data, "usage").is_some_and(|range| data.get(range.start) == Some(&b'{'))
+}
+
+/// The bytes around the delta of a chunk that holds nothing but content. A stream's chunks differ in little else,
+/// so the next one with the same bytes around its delta needs no reading but of that.
+#[derive(Debug, Default)]
+pub(super) struct Surroundings {
+    /// Up to the delta's value; empty while nothing is known.
+    head: Vec<u8>,
+    tail: Vec<u8>,
+}
+
+impl Surroundings {
+    /// More than this is not remembered, in bytes.
+    const MOST: usize = 1024;
+
+    /// Remembers what stands around `delta`, which is a part of `data`.
+    pub(super) fn learn(&mut self, data: &[u8], delta: Range<usize>) {
+        let (Some(head), Some(tail)) = (data.get(..delta.start), data.get(delta.end..)) else { return };
+        self.head.clear();
+        self.tail.clear();
+        if head.len() + tail.len() <= Self::MOST {
+            self.head.extend_from_slice(head);
+            self.tail.extend_from_slice(tail);
+        }
+    }
+
+    /// What stands in the delta's place, if everything around it is as it was.
+    pub(super) fn inside<'d>(&self, data: &'d [u8]) -> Option<&'d [u8]> {
+        if self.head.is_empty() {
+            return None;
+        }
+        data.strip_prefix(self.head.as_slice())?.strip_suffix(self.tail.as_slice())
+    }
 }
