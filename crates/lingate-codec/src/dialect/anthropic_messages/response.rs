@@ -7,6 +7,7 @@ use crate::dialect::AnswerContext;
 use crate::ids::{answer_call_id, legal_call_id};
 use crate::ir::{Answer, ApiError, Block, Citation, Event, Start};
 use crate::json::{Object, Raw, Writer};
+use std::collections::HashSet;
 
 /// The longest call id that a client is given.
 pub(super) const MAX_CALL_ID: usize = 64;
@@ -142,7 +143,7 @@ pub(super) fn encode(answer: &Answer, context: &AnswerContext, out: &mut Vec<u8>
     writer.string_member("model", model_name(&answer.start.model, context));
     writer.key("content");
     writer.begin_array();
-    let mut ids = Vec::new();
+    let mut ids = HashSet::new();
     let mut seen = Seen::default();
     for block in &answer.blocks {
         encode_block(block, context, &mut ids, &mut seen, &mut writer);
@@ -157,7 +158,7 @@ pub(super) fn encode(answer: &Answer, context: &AnswerContext, out: &mut Vec<u8>
 fn encode_block(
     block: &Block,
     context: &AnswerContext,
-    ids: &mut Vec<String>,
+    ids: &mut HashSet<String>,
     seen: &mut Seen,
     writer: &mut Writer<'_>,
 ) {
@@ -199,7 +200,7 @@ fn encode_block(
         }
         Block::ToolCall { call, id, name, arguments } => {
             seen.calls = true;
-            let id = call_id(id, |id| ids.iter().any(|taken| taken == id), *call, context);
+            let id = call_id(id, |id| ids.contains(id), *call, context);
             writer.begin_object();
             writer.string_member("type", "tool_use");
             writer.string_member("id", &id);
@@ -207,7 +208,7 @@ fn encode_block(
             writer.key("input");
             write_input(arguments, writer);
             writer.end_object();
-            ids.push(id);
+            ids.insert(id);
         }
     }
 }
