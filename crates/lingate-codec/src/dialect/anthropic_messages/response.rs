@@ -1,16 +1,13 @@
 //! Whole answers, both ways.
 
-use super::error;
 use super::request::write_input;
 use super::usage::{self, Counts, Seen};
+use super::{MAX_CALL_ID, error};
 use crate::dialect::AnswerContext;
 use crate::ids::{answer_call_id, legal_call_id};
 use crate::ir::{Answer, ApiError, Block, Citation, Event, Start};
 use crate::json::{Object, Raw, Writer};
 use std::collections::HashSet;
-
-/// The longest call id that a client is given.
-pub(super) const MAX_CALL_ID: usize = 64;
 
 /// Reads a whole answer.
 pub(super) fn decode(body: &[u8], out: &mut Vec<Event>) {

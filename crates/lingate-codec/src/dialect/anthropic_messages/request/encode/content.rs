@@ -1,5 +1,6 @@
 //! Appends `system` and `messages`.
 
+use super::super::super::MAX_CALL_ID;
 use super::super::blocks::InIr;
 use super::super::kept::Kept;
 use super::super::turns::{Item, Turn, Turns, is_sent};
@@ -13,9 +14,6 @@ use crate::ir::{
 use crate::json::Writer;
 use crate::media;
 use std::borrow::Cow;
-
-/// The longest call id that is sent: what the strictest dialect takes, so that histories can change providers.
-pub(crate) const MAX_CALL_ID: usize = 64;
 
 /// Appends both members.
 pub(super) fn write(
