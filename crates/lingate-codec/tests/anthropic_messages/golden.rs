@@ -55,6 +55,16 @@ fn requests() {
 }
 
 #[test]
+fn a_maximal_request_survives() {
+    let body = std::fs::read(folder().join("request_maximal.json")).expect("a readable file");
+    let request = DIALECT.decode_request(Operation::Chat, &body).expect("a good request");
+    let mut out = Vec::new();
+    DIALECT.encode_request(&request, &target(), &mut Loss::new(), &mut out).expect("its own dialect takes all");
+    let value = |json: &[u8]| serde_json::from_slice::<serde_json::Value>(json).expect("JSON");
+    assert_eq!(value(&out), value(&body));
+}
+
+#[test]
 fn answers() {
     for (path, body) in inputs("response_") {
         let mut events = Vec::new();

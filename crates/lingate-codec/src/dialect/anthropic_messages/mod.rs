@@ -15,6 +15,9 @@ use crate::ir::{Answer, ApiError, Event, Family, Loss, Operation, Request};
 use crate::json::{Edits, Kind, Object, Raw, Writer};
 use std::ops::Range;
 
+/// The longest call id that is written: what the strictest dialect takes, so that histories can change providers.
+const MAX_CALL_ID: usize = 64;
+
 /// The dialect.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct AnthropicMessages;

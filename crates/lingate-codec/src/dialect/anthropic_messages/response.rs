@@ -1,15 +1,13 @@
 //! Whole answers, both ways.
 
-use super::error;
 use super::request::write_input;
 use super::usage::{self, Counts, Seen};
+use super::{MAX_CALL_ID, error};
 use crate::dialect::AnswerContext;
 use crate::ids::{answer_call_id, legal_call_id};
 use crate::ir::{Answer, ApiError, Block, Citation, Event, Start};
 use crate::json::{Object, Raw, Writer};
-
-/// The longest call id that a client is given.
-pub(super) const MAX_CALL_ID: usize = 64;
+use std::collections::HashSet;
 
 /// Reads a whole answer.
 pub(super) fn decode(body: &[u8], out: &mut Vec<Event>) {
@@ -142,7 +140,7 @@ pub(super) fn encode(answer: &Answer, context: &AnswerContext, out: &mut Vec<u8>
     writer.string_member("model", model_name(&answer.start.model, context));
     writer.key("content");
     writer.begin_array();
-    let mut ids = Vec::new();
+    let mut ids = HashSet::new();
     let mut seen = Seen::default();
     for block in &answer.blocks {
         encode_block(block, context, &mut ids, &mut seen, &mut writer);
@@ -157,7 +155,7 @@ pub(super) fn encode(answer: &Answer, context: &AnswerContext, out: &mut Vec<u8>
 fn encode_block(
     block: &Block,
     context: &AnswerContext,
-    ids: &mut Vec<String>,
+    ids: &mut HashSet<String>,
     seen: &mut Seen,
     writer: &mut Writer<'_>,
 ) {
@@ -199,7 +197,7 @@ fn encode_block(
         }
         Block::ToolCall { call, id, name, arguments } => {
             seen.calls = true;
-            let id = call_id(id, |id| ids.iter().any(|taken| taken == id), *call, context);
+            let id = call_id(id, |id| ids.contains(id), *call, context);
             writer.begin_object();
             writer.string_member("type", "tool_use");
             writer.string_member("id", &id);
@@ -207,7 +205,7 @@ fn encode_block(
             writer.key("input");
             write_input(arguments, writer);
             writer.end_object();
-            ids.push(id);
+            ids.insert(id);
         }
     }
 }

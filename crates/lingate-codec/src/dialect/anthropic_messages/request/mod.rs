@@ -11,6 +11,7 @@
 mod blocks;
 mod decode;
 mod encode;
+mod kept;
 mod messages;
 mod settings;
 mod thinking;
@@ -74,28 +75,18 @@ fn keep_rest<'a>(
     }
 }
 
-/// Appends the members that were kept for `place`.
-fn write_rest(extra: &[Extra<'_>], place: impl Display, writer: &mut Writer<'_>) {
-    if extra.is_empty() {
-        return;
-    }
-    let place = place.to_string();
+/// Appends the members that were kept for a place of the request.
+fn write_rest(extra: &[Extra<'_>], place: &str, writer: &mut Writer<'_>) {
     for item in extra {
-        let key = item.key.strip_prefix(place.as_str()).and_then(|rest| rest.strip_prefix('.'));
-        if let Some(key) = key.filter(|key| !is_deeper(key)) {
+        if let Some(key) = item.key.strip_prefix(place).and_then(|rest| rest.strip_prefix('.')) {
             writer.raw_member(key, item.value);
         }
     }
 }
 
-/// Whether a place has members that were kept.
+/// Whether a place of the request has members that were kept.
 fn has_rest(extra: &[Extra<'_>], place: &str) -> bool {
     extra.iter().any(|item| item.key.strip_prefix(place).is_some_and(|rest| rest.starts_with('.')))
-}
-
-/// Whether the rest of a key leads to a place further down.
-fn is_deeper(key: &str) -> bool {
-    key.starts_with("content[") || key.starts_with("source.")
 }
 
 /// An object in JSON text, if that is what it is.

@@ -6,6 +6,7 @@ use crate::dialect::{Target, Unsupported};
 use crate::ir::{ApiError, Concept, Extra, Family, Loss, Request, Tool, ToolChoice};
 use crate::json::{Kind, Raw, Writer};
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 /// Reads `tools`. Those without a `type`, or of type `custom`, are the client's; all others the provider's.
 pub(super) fn decode<'a>(value: Raw<'a>) -> Result<Vec<Tool<'a>>, ApiError> {
@@ -70,12 +71,12 @@ pub(super) fn encode(
 ) -> Result<(), Unsupported> {
     let native = request.family == Family::Anthropic;
     let allowed = match &request.tool_choice {
-        Some(ToolChoice::Allowed { names, .. }) => Some(names),
+        Some(ToolChoice::Allowed { names, .. }) => Some(names.iter().collect::<HashSet<_>>()),
         _ => None,
     };
     let mut any = false;
     for (index, tool) in request.tools.iter().enumerate() {
-        let known = match (tool, allowed) {
+        let known = match (tool, &allowed) {
             (Tool::Function { name, .. }, Some(names)) => names.contains(name),
             _ => true,
         };

@@ -35,6 +35,8 @@ pub(super) struct Turns<'r, 'a> {
     /// The top-level system prompt.
     pub(super) system: Vec<Item<'r, 'a>>,
     pub(super) turns: Vec<Turn<'r, 'a>>,
+    /// Where tool results belong: right after the last assistant turn.
+    after_assistant: usize,
 }
 
 impl<'r, 'a> Turns<'r, 'a> {
@@ -42,7 +44,7 @@ impl<'r, 'a> Turns<'r, 'a> {
     /// signature) is left out; a turn without content is none.
     pub(super) fn new(request: &'r Request<'a>, generation: Generation) -> Self {
         let native = request.family == Family::Anthropic;
-        let mut all = Self { system: Vec::new(), turns: Vec::new() };
+        let mut all = Self { system: Vec::new(), turns: Vec::new(), after_assistant: 0 };
         let mut leading = true;
         for (index, message) in request.messages.iter().enumerate() {
             let operator = matches!(message.role, Role::System | Role::Developer);
@@ -78,6 +80,9 @@ impl<'r, 'a> Turns<'r, 'a> {
         items.peek()?;
         if self.turns.last().is_none_or(|turn| turn.role != role) {
             self.turns.push(Turn::new(role));
+            if role == Role::Assistant {
+                self.after_assistant = self.turns.len();
+            }
         }
         let turn = self.turns.last_mut()?;
         turn.items.extend(items);
@@ -87,7 +92,7 @@ impl<'r, 'a> Turns<'r, 'a> {
     /// The place of the user turn right after the last assistant turn: results must stand there, whatever was said
     /// since the calls.
     fn results_turn(&mut self) -> usize {
-        let at = self.turns.iter().rposition(|turn| turn.role == Role::Assistant).map_or(0, |last| last + 1);
+        let at = self.after_assistant;
         if self.turns.get(at).is_none_or(|turn| turn.role != Role::User) {
             self.turns.insert(at, Turn::new(Role::User));
         }

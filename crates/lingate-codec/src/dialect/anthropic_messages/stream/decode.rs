@@ -2,10 +2,12 @@
 
 use super::super::usage::{self, Counts};
 use super::super::{error, response};
+use super::quick;
 use crate::dialect::StreamDecoder;
 use crate::frame::Frame;
 use crate::ir::{ApiError, Citation, Event, Start};
 use crate::json::{Object, Raw};
+use std::borrow::Cow;
 
 /// How many blocks may be open at once; the API opens one.
 const MAX_OPEN: usize = 64;
@@ -43,6 +45,13 @@ pub(in super::super) struct Decoder {
 impl StreamDecoder for Decoder {
     fn push(&mut self, frame: &Frame<'_>, out: &mut Vec<Event>) {
         if self.ended || frame.data.is_empty() {
+            return;
+        }
+        if self.started
+            && frame.event == b"content_block_delta"
+            && let Some((index, kind, text)) = quick::read(&frame.data)
+        {
+            self.piece(index, kind, text, out);
             return;
         }
         match frame.event {
@@ -179,39 +188,45 @@ impl Decoder {
 
     fn block_delta(&mut self, object: &Object<'_>, out: &mut Vec<Event>) {
         let Some(delta) = object.given("delta").and_then(Raw::object) else { return };
-        let index = index(object);
-        let open = self.open.iter_mut().rev().find(|open| open.index == index).map(|open| &mut open.kind);
-        let text = |key: &str| delta.string(key).filter(|text| !text.is_empty()).map(String::from);
-        match (delta.get("type").and_then(Raw::escaped).unwrap_or_default(), open) {
+        let kind = delta.get("type").and_then(Raw::escaped).unwrap_or_default();
+        if kind == b"citations_delta" {
+            let citation = delta.given("citation").and_then(Raw::object);
+            let Some(citation) = citation.map(|citation| response::read_citation(&citation)) else { return };
+            match self.open(index(object)) {
+                Some(Kind::Text(false, early)) => early.push(citation),
+                _ => out.push(Event::Citation(citation)),
+            }
+        } else if let Some(text) = quick::member_of(kind).and_then(|member| delta.string(member)) {
+            self.piece(index(object), kind, text, out);
+        }
+    }
+
+    /// A piece of text of any kind.
+    fn piece(&mut self, index: u64, kind: &[u8], text: Cow<'_, str>, out: &mut Vec<Event>) {
+        if text.is_empty() {
+            return;
+        }
+        match (kind, self.open(index)) {
             (b"text_delta", open) => {
-                if let Some(text) = text("text") {
-                    out.push(Event::Text(text));
-                    if let Some(Kind::Text(given, early)) = open {
-                        *given = true;
-                        out.extend(early.drain(..).map(Event::Citation));
-                    }
+                out.push(Event::Text(text.into_owned()));
+                if let Some(Kind::Text(given, early)) = open {
+                    *given = true;
+                    out.extend(early.drain(..).map(Event::Citation));
                 }
             }
-            (b"thinking_delta", _) => out.extend(text("thinking").map(Event::Reasoning)),
-            (b"signature_delta", Some(Kind::Thinking(signature))) => {
-                signature.push_str(&text("signature").unwrap_or_default());
-            }
+            (b"thinking_delta", _) => out.push(Event::Reasoning(text.into_owned())),
+            (b"signature_delta", Some(Kind::Thinking(signature))) => signature.push_str(&text),
             (b"input_json_delta", Some(Kind::Tool(call, given))) => {
-                if let Some(fragment) = text("partial_json") {
-                    given.clear();
-                    out.push(Event::ToolCallArguments { call: *call, fragment });
-                }
-            }
-            (b"citations_delta", open) => {
-                let citation = delta.given("citation").and_then(Raw::object);
-                let Some(citation) = citation.map(|citation| response::read_citation(&citation)) else { return };
-                match open {
-                    Some(Kind::Text(false, early)) => early.push(citation),
-                    _ => out.push(Event::Citation(citation)),
-                }
+                given.clear();
+                out.push(Event::ToolCallArguments { call: *call, fragment: text.into_owned() });
             }
             _ => {}
         }
+    }
+
+    /// The open block of that index.
+    fn open(&mut self, index: u64) -> Option<&mut Kind> {
+        self.open.iter_mut().rev().find(|open| open.index == index).map(|open| &mut open.kind)
     }
 
     fn block_stop(&mut self, object: &Object<'_>, out: &mut Vec<Event>) {

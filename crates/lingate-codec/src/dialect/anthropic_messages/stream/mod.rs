@@ -6,6 +6,7 @@
 mod arguments;
 mod decode;
 mod encode;
+mod quick;
 
 pub(super) use decode::Decoder;
 pub(super) use encode::Encoder;

@@ -1,20 +1,19 @@
 //! Appends `system` and `messages`.
 
+use super::super::super::MAX_CALL_ID;
 use super::super::blocks::InIr;
+use super::super::kept::Kept;
 use super::super::turns::{Item, Turn, Turns, is_sent};
-use super::super::{has_rest, write_input, write_rest};
+use super::super::write_input;
 use super::plain_text;
 use crate::dialect::{Target, Unsupported};
 use crate::ids::legal_call_id;
 use crate::ir::{
-    Concept, Extra, Family, File, FileSource, Image, ImageSource, Loss, Part, Request, Role, ToolCall, ToolResult,
+    Concept, Family, File, FileSource, Image, ImageSource, Loss, Part, Request, Role, ToolCall, ToolResult,
 };
 use crate::json::Writer;
 use crate::media;
 use std::borrow::Cow;
-
-/// The longest call id that is sent: what the strictest dialect takes, so that histories can change providers.
-pub(crate) const MAX_CALL_ID: usize = 64;
 
 /// Appends both members.
 pub(super) fn write(
@@ -25,7 +24,7 @@ pub(super) fn write(
     writer: &mut Writer<'_>,
 ) -> Result<(), Unsupported> {
     let native = request.family == Family::Anthropic;
-    let mut content = Content { request, target, native, loss, writer };
+    let mut content = Content { request, target, native, kept: Kept::new(request), loss, writer };
     if !turns.system.is_empty() {
         content.writer.key("system");
         content.items(&[], &turns.system)?;
@@ -45,6 +44,7 @@ struct Content<'c, 'w, 'a> {
     request: &'c Request<'a>,
     target: &'c Target<'c>,
     native: bool,
+    kept: Kept<'c>,
     loss: &'c mut Loss,
     writer: &'c mut Writer<'w>,
 }
@@ -88,7 +88,7 @@ impl Content<'_, '_, '_> {
         if results.is_empty()
             && let [item] = items
             && let Some(text) = plain_text(item.part)
-            && !has_rest(self.extra(item.message), &format!("content[{}]", item.index))
+            && !self.kept.has(item.message, InIr { part: item.index, inner: None })
         {
             self.writer.string(text);
             return Ok(());
@@ -99,12 +99,6 @@ impl Content<'_, '_, '_> {
         }
         self.writer.end_array();
         Ok(())
-    }
-
-    /// The members kept for the parts of a message; empty for other families.
-    fn extra(&self, message: usize) -> &[Extra<'_>] {
-        let message = self.request.messages.get(message).filter(|_| self.native);
-        message.map_or(&[], |message| message.extra.as_slice())
     }
 
     fn refuse<T>(&self, message: usize, place: InIr, what: &str) -> Result<T, Unsupported> {
@@ -155,25 +149,13 @@ impl Content<'_, '_, '_> {
             Part::ToolResult(result) => self.result(result, message, place)?,
             Part::Audio(_) | Part::Opaque(_) => {}
         }
-        self.rest(message, place);
+        self.kept.write(message, place, self.writer);
         self.writer.end_object();
         Ok(())
     }
 
-    fn rest(&mut self, message: usize, place: InIr) {
-        if self.native
-            && let Some(message) = self.request.messages.get(message)
-        {
-            write_rest(&message.extra, place, self.writer);
-        }
-    }
-
     fn source_rest(&mut self, message: usize, place: InIr) {
-        if self.native
-            && let Some(message) = self.request.messages.get(message)
-        {
-            write_rest(&message.extra, format_args!("{place}.source"), self.writer);
-        }
+        self.kept.write(message, format_args!("{place}.source"), self.writer);
     }
 
     fn image(&mut self, image: &Image<'_>, message: usize, place: InIr) -> Result<(), Unsupported> {
@@ -328,7 +310,7 @@ impl Content<'_, '_, '_> {
         };
         let inner = |inner| InIr { inner: Some(inner), ..place };
         match only {
-            Some(text) if !has_rest(self.extra(message), &inner(0).to_string()) => {
+            Some(text) if !self.kept.has(message, inner(0)) => {
                 if !text.is_empty() {
                     self.writer.string_member("content", text);
                 }
