@@ -54,7 +54,7 @@ pub enum ToolChoice<'a> {
 /// A call in an assistant turn of the history.
 #[derive(Debug, Clone)]
 pub struct ToolCall<'a> {
-    /// Its id; a decoder whose dialect may leave it out makes one ([`crate::ids::call_id`]).
+    /// Its id; a decoder whose dialect may leave it out makes one ([`crate::ids::history_call_id`]).
     pub id: Cow<'a, str>,
     /// The tool's name.
     pub name: Cow<'a, str>,
