@@ -1,3 +1,8 @@
-//! The lingate program.
+//! The `lingate` program: all of it is in the library.
 
-fn main() {}
+use std::process::ExitCode;
+use std::sync::Arc;
+
+fn main() -> ExitCode {
+    ExitCode::from(lingate::run(std::env::args_os(), Arc::new(lingate_config::ProcessEnvironment)))
+}
