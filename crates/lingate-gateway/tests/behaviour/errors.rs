@@ -142,8 +142,12 @@ async fn an_upstreams_status_and_words_reach_the_client() {
                     let reply = Reply::json(status, backend.refusal("the words")).header("retry-after", "7");
                     let answer = with_reply(client, backend, stream, reply).await;
                     let what = format!("{client:?} from {backend:?}, {status}: {}", answer.text());
-                    // 529 is Anthropic's own.
-                    let told = if status == 529 && client != Tongue::Anthropic { 503 } else { status };
+                    // Overload is 529 for Anthropic's clients and 503 for OpenAI's.
+                    let told = match (client, status) {
+                        (Tongue::Anthropic, 503) => 529,
+                        (Tongue::OpenAi, 529) => 503,
+                        _ => status,
+                    };
                     assert_eq!(answer.status, told, "{what}");
                     assert!(client.error(&answer).contains("the words"), "{what}");
                     assert_eq!(answer.header("retry-after"), Some("7"), "{what}");
