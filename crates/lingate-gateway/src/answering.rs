@@ -5,6 +5,7 @@ use crate::error::Failure;
 use crate::outgoing::Outgoing;
 use crate::pump::{Pump, Sink, Source, StopWatch, Way, from_upstream, stamp};
 use crate::recorder::Recorder;
+use crate::secrets::Secrets;
 use crate::snapshot::Target;
 use crate::upstream::{Answer, AnswerBody};
 use bytes::Bytes;
@@ -64,16 +65,32 @@ pub async fn answer(
     recorder: &mut Option<Recorder>,
     stop: StopWatch,
 ) -> Result<Answered, Failure> {
+    let answered = read(client, target, outgoing, answer, recorder, stop).await;
+    answered.map_err(|mut failure| {
+        target.endpoint.secrets().scrub(&mut failure.error);
+        failure
+    })
+}
+
+async fn read(
+    client: &Client,
+    target: &Target,
+    outgoing: &Outgoing,
+    answer: Answer,
+    recorder: &mut Option<Recorder>,
+    stop: StopWatch,
+) -> Result<Answered, Failure> {
     let headers = forwarded(&answer.parts.headers);
     if answer.parts.status != StatusCode::OK {
-        return Err(refusal(client, target, outgoing, answer, headers).await);
+        return Err(refusal(client, outgoing, answer, headers).await);
     }
     if is_html(&answer.parts.headers) {
         return Err(not_an_api());
     }
     let streamed = is_stream(&answer.parts.headers, outgoing);
     if streamed && client.stream {
-        return stream(client, outgoing, answer.body, headers, recorder, stop).await;
+        let secrets = target.endpoint.secrets().clone();
+        return stream(client, outgoing, answer.body, secrets, headers, recorder, stop).await;
     }
     let body = answer.body.collect(WHOLE_CAP).await.map_err(|error| broken(&error))?;
     let streamed = streamed || looks_like_sse(outgoing.dialect, &body);
@@ -87,6 +104,7 @@ async fn stream(
     client: &Client,
     outgoing: &Outgoing,
     body: AnswerBody,
+    secrets: Secrets,
     headers: HeaderMap,
     recorder: &mut Option<Recorder>,
     stop: StopWatch,
@@ -105,6 +123,7 @@ async fn stream(
         request_id: client.request_id.clone(),
         recorder: listener,
         started: client.started,
+        secrets,
         stop,
     };
     let mut pump = Box::new(Pump::new(source, sink));
@@ -248,7 +267,6 @@ fn broken(error: &crate::upstream::UpstreamError) -> Failure {
 /// the same dialect.
 async fn refusal(
     client: &Client,
-    target: &Target,
     outgoing: &Outgoing,
     answer: Answer,
     headers: HeaderMap,
@@ -263,7 +281,6 @@ async fn refusal(
     }
     let body = answer.body.collect(client.max_error_body).await.unwrap_or_default();
     let mut error = outgoing.dialect.decode_error(status, &body);
-    target.endpoint.scrub(&mut error.message);
     if status == 401 {
         // The client's own key is fine; the credential that was refused is the gateway's.
         error.status = 502;

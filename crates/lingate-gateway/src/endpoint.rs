@@ -4,6 +4,7 @@ use crate::backend::openwebui::{self, Account, Session};
 use crate::backend::demo;
 use crate::backend::{self, Backend, Credential};
 use crate::error::Failure;
+use crate::secrets::Secrets;
 use crate::upstream::{
     Answer, AnswerBody, Call, Destination, Paced, Phase, Segments, TimeLimits, TlsFiles, Upstream, UpstreamError, client_config,
 };
@@ -35,6 +36,7 @@ pub struct Endpoint {
     transport: Transport,
     session: Option<Arc<Session>>,
     shown_name: HeaderValue,
+    secrets: Secrets,
     /// How its answers are limited.
     max_error_body: u64,
 }
@@ -120,6 +122,7 @@ impl Endpoint {
             transport: transport(config, whole, proxies)?,
             session,
             shown_name: HeaderValue::try_from(config.name.as_str()).unwrap_or(HeaderValue::from_static("?")),
+            secrets: Secrets::of(config),
             max_error_body: whole.max_error_body,
             config: config.clone(),
         })
@@ -211,24 +214,14 @@ impl Endpoint {
         target.parse().map_err(|_| Failure::of(ApiError::new(400, "the request's path or query is malformed")))
     }
 
-    /// Takes this endpoint's secrets out of a text that goes to a client.
+    /// Takes its credentials out of a text that goes to a client.
     pub fn scrub(&self, text: &mut String) {
-        let secrets = [self.config.api_key.as_ref(), self.config.password.as_ref()];
-        for secret in secrets.into_iter().flatten().filter(|secret| secret.expose().len() >= 4) {
-            if text.contains(secret.expose()) {
-                *text = text.replace(secret.expose(), "***");
-            }
-        }
+        self.secrets.scrub_text(text);
     }
 
-    /// Whether a body holds one of this endpoint's secrets.
-    pub fn leaks(&self, body: &[u8]) -> bool {
-        let secrets = [self.config.api_key.as_ref(), self.config.password.as_ref()];
-        secrets
-            .into_iter()
-            .flatten()
-            .filter(|secret| secret.expose().len() >= 4)
-            .any(|secret| memchr::memmem::find(body, secret.expose().as_bytes()).is_some())
+    /// Its credentials, to be kept from clients.
+    pub fn secrets(&self) -> &Secrets {
+        &self.secrets
     }
 }
 

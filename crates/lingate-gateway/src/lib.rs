@@ -16,6 +16,7 @@ mod pipeline;
 mod pump;
 mod recorder;
 mod route;
+mod secrets;
 mod snapshot;
 mod telemetry;
 mod upstream;

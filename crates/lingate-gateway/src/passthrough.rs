@@ -62,7 +62,7 @@ async fn relay(exchange: &Exchange<'_>, target: &Target, call: EndpointCall) -> 
         Body::Unread(Box::new(body))
     } else {
         let bytes = body.collect(exchange.snapshot.config.max_error_body).await.unwrap_or_default();
-        if target.endpoint.leaks(&bytes) {
+        if target.endpoint.secrets().are_in(&bytes) {
             return Err(ApiError::new(parts.status.as_u16(), "the upstream refused the request").into());
         }
         Body::Whole(bytes)

@@ -6,12 +6,14 @@
 mod stop;
 
 use crate::recorder::Recorder;
+use crate::secrets::Secrets;
 use crate::upstream::{AnswerBody, UpstreamError};
 use bytes::Bytes;
 use http_body::Frame;
 use lingate_codec::dialect::{Dialect, Stamp, StreamDecoder, StreamEncoder};
 use lingate_codec::frame::{DEFAULT_CAP, Framer};
 use lingate_codec::ir::{ApiError, Event, Operation};
+use lingate_codec::json::Object;
 use lingate_codec::relay::{RelayedAnswer, in_band_error};
 use std::convert::Infallible;
 use std::task::{Context, Poll};
@@ -23,6 +25,10 @@ pub use stop::{Stop, StopWatch};
 const BATCH: usize = 64 * 1024;
 /// How long, and how many bytes, an upstream may still send after the end of its stream.
 const LINGER: (Duration, u64) = (Duration::from_secs(1), 64 * 1024);
+
+/// So many frames without meaning a relayed stream may begin with before its head goes out: whatever comes after
+/// them is of a kind that lingate does not know, and not to be held back.
+const PRELUDE: usize = 3;
 
 /// How an answer travels, chosen once, at its head. Transforms that watch a relayed stream and take it over when
 /// they change something (intercept) have their place in [`Pump::take_frames`], between decoder and writer.
@@ -55,6 +61,8 @@ pub struct Sink {
     pub recorder: Recorder,
     /// When the request came in.
     pub started: Instant,
+    /// What no error may quote.
+    pub secrets: Secrets,
     /// Ends the stream when the server must stop.
     pub stop: StopWatch,
 }
@@ -70,6 +78,8 @@ pub struct Pump {
     out: Vec<u8>,
     /// Whether anything that matters was written; before that, an error can still become a status.
     committed: bool,
+    /// Frames that came before anything that matters.
+    quiet: usize,
     early_error: Option<ApiError>,
     state: State,
 }
@@ -94,6 +104,7 @@ impl Pump {
             events: Vec::new(),
             out: Vec::new(),
             committed: false,
+            quiet: 0,
             early_error: None,
             state: State::Open,
         }
@@ -187,24 +198,45 @@ impl Pump {
             };
             match &mut self.sink.way {
                 Way::Relay(relayed) => {
-                    self.decoder.tap(&frame, &mut self.events);
-                    let failed = self.events.iter().any(|event| matches!(event, Event::Error(_)));
-                    if !(failed && !self.committed) {
-                        relayed.frame(self.from, &frame, &mut self.out);
-                        self.committed |= !frame.data.is_empty();
-                        if last && !frame.data.is_empty() {
-                            close_frame(frame.raw, self.from, &mut self.out);
+                    if self.committed && !last {
+                        self.decoder.tap(&frame, &mut self.events);
+                    } else {
+                        // The first frames decide over the head, and the last may have been cut: they are read.
+                        self.decoder.push(&frame, &mut self.events);
+                    }
+                    if !self.committed {
+                        self.quiet += usize::from(!frame.data.is_empty());
+                        self.committed = self.quiet > PRELUDE || self.events.iter().any(is_meaningful);
+                    }
+                    let error = self.events.iter_mut().find_map(|event| match event {
+                        Event::Error(error) => Some(error),
+                        _ => None,
+                    });
+                    match error {
+                        Some(_) if !self.committed => {}
+                        Some(error) if !says_error(&frame.data) || self.sink.secrets.are_in(frame.raw) => {
+                            self.sink.secrets.scrub(error);
+                            in_band_error(self.sink.dialect, error, &self.sink.request_id, &mut self.out);
+                        }
+                        _ => {
+                            relayed.frame(self.from, &frame, &mut self.out);
+                            if last && !frame.data.is_empty() {
+                                close_frame(frame.raw, self.from, &mut self.out);
+                            }
                         }
                     }
                 }
                 Way::ReEncode(encoder) => {
                     self.decoder.push(&frame, &mut self.events);
-                    for event in &self.events {
-                        let early = matches!(event, Event::Error(_)) && !self.committed;
-                        if !early {
-                            encoder.push(event, clock.now(), &mut self.out);
+                    for event in &mut self.events {
+                        if let Event::Error(error) = event {
+                            if !self.committed {
+                                continue;
+                            }
+                            self.sink.secrets.scrub(error);
                         }
-                        self.committed |= !matches!(event, Event::Start(_) | Event::Usage(_) | Event::Error(_));
+                        encoder.push(event, clock.now(), &mut self.out);
+                        self.committed |= is_meaningful(event);
                     }
                 }
             }
@@ -262,6 +294,16 @@ impl Pump {
             Way::Relay(_) => in_band_error(self.sink.dialect, error, &self.sink.request_id, &mut self.out),
         }
     }
+}
+
+/// Whether an event is a part of an answer: after it, no other target can give one.
+fn is_meaningful(event: &Event) -> bool {
+    !matches!(event, Event::Start(_) | Event::Usage(_) | Event::Finish(_) | Event::End | Event::Error(_))
+}
+
+/// Whether a frame is an error that a client of its dialect understands; a broken frame is not.
+fn says_error(data: &[u8]) -> bool {
+    Object::parse(data).is_ok_and(|object| object.given("error").is_some())
 }
 
 /// Reads what comes after the end of a stream, as a rule the body's last chunk alone, so that the connection can

@@ -3,7 +3,9 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod broken;
 mod cancel;
+mod errors;
 mod relay;
 mod setup;
 mod streaming;

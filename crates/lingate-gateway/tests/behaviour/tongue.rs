@@ -173,6 +173,8 @@ impl Tongue {
     /// The message of an error answer, whose form must be the dialect's.
     pub fn error(self, answer: &Answer) -> String {
         assert_eq!(answer.header("content-type"), Some("application/json"), "{}", answer.text());
+        let has_id = self != Anthropic || answer.json()["request_id"].is_string();
+        assert!(has_id, "{}", answer.text());
         self.error_message(&answer.json()).unwrap_or_else(|| panic!("not {self:?}'s error: {}", answer.text()))
     }
 
@@ -194,7 +196,7 @@ impl Tongue {
                 whole.then_some(&error["message"])?
             }
             Anthropic => {
-                let whole = body["type"] == "error" && error["type"].is_string() && body["request_id"].is_string();
+                let whole = body["type"] == "error" && error["type"].is_string();
                 whole.then_some(&error["message"])?
             }
             Ollama => error,
