@@ -128,7 +128,7 @@ fn re_encode(
         return Err(ApiError::invalid(path, message).with_code("unsupported_parameter").into());
     }
     Ok(Outgoing {
-        body: finish(dialect, body, model, target)?.into(),
+        body: finish(dialect, body, (name, stream), model, target)?.into(),
         path: Path::Root(path.to_owned()),
         dialect,
         operation,
@@ -139,16 +139,27 @@ fn re_encode(
 }
 
 /// Configured members and strips, applied to an encoded body.
-fn finish(dialect: &dyn Dialect, body: Vec<u8>, model: &VirtualModel, target: &Target) -> Result<Vec<u8>, Failure> {
+fn finish(
+    dialect: &dyn Dialect,
+    mut body: Vec<u8>,
+    request: (&str, bool),
+    model: &VirtualModel,
+    target: &Target,
+) -> Result<Vec<u8>, Failure> {
     let strip = &target.endpoint.config.strip;
-    if model.config.defaults.is_empty() && model.config.force.is_empty() && strip.is_empty() {
+    if !strip.is_empty() {
+        // The dialect knows where its members stand (Ollama's options), as for a relayed body.
+        let wants = RelayWants { model: request.0, stream: None, ask_usage: request.1, system_prompt: "", strip };
+        let object = parse_object(&body)?;
+        let mut edits = Edits::new();
+        dialect.relay_edits(&object, &wants, &mut edits);
+        body = edits.apply_to_vec(&object);
+    }
+    if model.config.defaults.is_empty() && model.config.force.is_empty() {
         return Ok(body);
     }
     let object = parse_object(&body)?;
     let mut edits = Edits::new();
-    for member in strip {
-        edits.remove(&object, member);
-    }
     members::apply(dialect, &object, &model.config, &mut edits);
     Ok(edits.apply_to_vec(&object))
 }

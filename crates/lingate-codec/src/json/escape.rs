@@ -1,6 +1,6 @@
 //! String escapes, both ways.
 
-use super::scan::find_special;
+use super::strings::find_special;
 use std::borrow::Cow;
 
 /// Text of a checked string's inside.
@@ -63,7 +63,7 @@ pub(super) fn escape(text: &str, out: &mut Vec<u8>) {
     let bytes = text.as_bytes();
     let mut start = 0;
     loop {
-        let (at, _) = find_special(bytes, start);
+        let at = find_special(bytes, start);
         out.extend_from_slice(&bytes[start..at]);
         let Some(&byte) = bytes.get(at) else { return };
         start = at + 1;

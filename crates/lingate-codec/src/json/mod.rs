@@ -8,6 +8,7 @@ mod object;
 mod raw;
 mod scan;
 mod splice;
+mod strings;
 mod write;
 
 pub use object::{Member, Object};

@@ -1,8 +1,6 @@
 //! The scanner: walks over one value, checks the grammar, allocates nothing.
 
-use super::{JsonError, MAX_DEPTH};
-
-pub(super) use block::find_special;
+use super::{JsonError, MAX_DEPTH, strings};
 
 /// A position in a JSON text.
 pub(super) struct Scanner<'a> {
@@ -167,73 +165,15 @@ impl<'a> Scanner<'a> {
         if self.at == start { self.error("malformed number") } else { Ok(()) }
     }
 
-    /// Walks over a string, from its opening quote to after the closing one.
+    /// Walks over a string, from its opening quote to after the closing one. The four digits after `\u` are not
+    /// looked at: who reads the string gets U+FFFD for malformed ones.
     pub(super) fn skip_string(&mut self) -> Result<(), JsonError> {
-        let start = self.at;
-        self.at += 1;
-        let mut ascii = true;
-        loop {
-            let (stop, chunk_ascii) = find_special(self.text, self.at);
-            ascii &= chunk_ascii;
-            self.at = stop;
-            match self.peek() {
-                Some(b'"') => {
-                    self.at += 1;
-                    break;
-                }
-                Some(b'\\') => self.skip_escape()?,
-                Some(_) => return self.error("control character in a string"),
-                None => return self.error("a string is not closed"),
-            }
-        }
-        if !ascii && let Err(error) = std::str::from_utf8(&self.text[start..self.at]) {
+        let start = self.at + 1;
+        let (end, ascii) = strings::end(self.text, start)?;
+        self.at = end + 1;
+        if !ascii && let Err(error) = std::str::from_utf8(&self.text[start..end]) {
             return Err(JsonError { at: start + error.valid_up_to(), reason: "a string is not valid UTF-8" });
         }
         Ok(())
-    }
-
-    #[inline]
-    fn skip_escape(&mut self) -> Result<(), JsonError> {
-        match self.text.get(self.at + 1) {
-            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => self.at += 2,
-            Some(b'u') => {
-                let digits = self.text.get(self.at + 2..self.at + 6).unwrap_or_default();
-                if digits.len() != 4 || !digits.iter().all(u8::is_ascii_hexdigit) {
-                    return self.error("malformed \\u escape");
-                }
-                self.at += 6;
-            }
-            _ => return self.error("malformed escape"),
-        }
-        Ok(())
-    }
-}
-
-/// Finds the next byte that ends a run of plain string text, sixteen bytes at a time.
-mod block {
-    use wide::u8x16;
-
-    /// (index of the first quote, backslash or control character at or after `at`, or the text's length;
-    /// whether all bytes before it are ASCII).
-    #[inline]
-    pub(in crate::json) fn find_special(text: &[u8], mut at: usize) -> (usize, bool) {
-        let mut high = 0;
-        while let Some(chunk) = text.get(at..).and_then(<[u8]>::first_chunk::<16>) {
-            let bytes = u8x16::new(*chunk);
-            let control = bytes.min(u8x16::splat(0x1f)).simd_eq(bytes);
-            let ends = bytes.simd_eq(u8x16::splat(b'"')) | bytes.simd_eq(u8x16::splat(b'\\'));
-            let special = (ends | control).to_bitmask();
-            let not_ascii = bytes.to_bitmask();
-            if special != 0 {
-                let offset = special.trailing_zeros();
-                let before = (1 << offset) - 1;
-                return (at + offset as usize, (high | (not_ascii & before)) == 0);
-            }
-            high |= not_ascii;
-            at += 16;
-        }
-        let rest = text.get(at..).unwrap_or_default();
-        let length = rest.iter().position(|&b| b == b'"' || b == b'\\' || b < 0x20).unwrap_or(rest.len());
-        (at + length, high == 0 && rest[..length].is_ascii())
     }
 }

@@ -21,6 +21,8 @@ pub use stop::{Stop, StopWatch};
 
 /// When so much is ready, it is written before more is read.
 const BATCH: usize = 64 * 1024;
+/// How long, and how many bytes, an upstream may still send after the end of its stream.
+const LINGER: (Duration, u64) = (Duration::from_secs(1), 64 * 1024);
 
 /// How an answer travels, chosen once, at its head. Transforms that watch a relayed stream and take it over when
 /// they change something (intercept) have their place in [`Pump::take_frames`], between decoder and writer.
@@ -129,7 +131,15 @@ impl Pump {
         if !self.out.is_empty() {
             return Poll::Ready(Some(Ok(Frame::data(Bytes::from(std::mem::take(&mut self.out))))));
         }
-        if self.state == State::Open { Poll::Pending } else { Poll::Ready(None) }
+        match self.state {
+            State::Open => return Poll::Pending,
+            State::Ended => {
+                self.state = State::Done;
+                linger(std::mem::replace(&mut self.body, AnswerBody::whole(Bytes::new())));
+            }
+            State::Done => {}
+        }
+        Poll::Ready(None)
     }
 
     /// Moves all that is ready from upstream to `out`.
@@ -252,6 +262,15 @@ impl Pump {
             Way::Relay(_) => in_band_error(self.sink.dialect, error, &self.sink.request_id, &mut self.out),
         }
     }
+}
+
+/// Reads what comes after the end of a stream, as a rule the body's last chunk alone, so that the connection can
+/// serve again. The client does not wait for it.
+fn linger(body: AnswerBody) {
+    tokio::spawn(async move {
+        // Whatever comes, or does not, the client has its answer.
+        let _ = tokio::time::timeout(LINGER.0, body.collect(LINGER.1)).await;
+    });
 }
 
 /// Reads the clock at most once a batch.

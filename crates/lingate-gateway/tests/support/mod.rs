@@ -4,9 +4,8 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use lingate_config::{Config, FixedEnvironment, parse};
 use lingate_gateway::{Gateway, Peer};
-use lingate_store::{Store, StoreOptions};
+use lingate_store::Store;
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
@@ -36,14 +35,8 @@ impl TestGateway {
         Self::start_on(yaml, store).await
     }
 
-    /// Starts on a data folder.
-    #[expect(dead_code, reason = "not every test file restarts")]
-    pub async fn start_in(yaml: &str, folder: &Path) -> Self {
-        let store = Store::open(folder, StoreOptions::default()).await.unwrap();
-        Self::start_on(yaml, store).await
-    }
-
-    async fn start_on(yaml: &str, store: Store) -> Self {
+    /// Starts on this store.
+    pub async fn start_on(yaml: &str, store: Store) -> Self {
         let gateway = Gateway::new(config(yaml), &store, [7; 16]).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();

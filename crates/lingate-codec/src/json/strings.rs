@@ -1,0 +1,150 @@
+//! Where a string ends: 64 bytes at a time, with masks instead of branches, because long texts are most of what
+//! comes in. The method is simdjson's (Langdale and Lemire, 2019): find quotes and backslashes, cancel the quotes
+//! that an odd run of backslashes escapes.
+
+use super::JsonError;
+use wide::u8x16;
+
+const BLOCK: usize = 64;
+/// Bytes that may follow a backslash.
+const ESCAPES: [bool; 256] = {
+    let mut table = [false; 256];
+    let letters = *b"\"\\/bfnrtu";
+    let mut at = 0;
+    while at < letters.len() {
+        table[letters[at] as usize] = true;
+        at += 1;
+    }
+    table
+};
+
+/// Index of the closing quote of the string whose inside begins at `at`, and whether the inside is all ASCII.
+#[inline]
+pub(super) fn end(text: &[u8], at: usize) -> Result<(usize, bool), JsonError> {
+    match short(text, at) {
+        Some(end) => Ok((end, true)),
+        None => long(text, at),
+    }
+}
+
+/// The end of a string of at most 15 plain ASCII bytes: names and words.
+#[inline]
+fn short(text: &[u8], at: usize) -> Option<usize> {
+    let chunk = text.get(at..)?.first_chunk::<16>()?;
+    let bytes = u8x16::new(*chunk);
+    let quotes = bytes.simd_eq(u8x16::splat(b'"')).to_bitmask();
+    let control = bytes.min(u8x16::splat(0x1f)).simd_eq(bytes);
+    let others = (bytes.simd_eq(u8x16::splat(b'\\')) | control).to_bitmask() | bytes.to_bitmask();
+    let before = (quotes & quotes.wrapping_neg()).wrapping_sub(1);
+    (quotes != 0 && others & before == 0).then(|| at + quotes.trailing_zeros() as usize)
+}
+
+fn long(text: &[u8], mut at: usize) -> Result<(usize, bool), JsonError> {
+    let mut ascii = true;
+    let mut escaped_first = false;
+    while let Some(chunk) = text.get(at..).and_then(<[u8]>::first_chunk::<BLOCK>) {
+        let block = Block::read(chunk);
+        let escaped = block.escaped(&mut escaped_first);
+        let ends = block.quotes & !escaped;
+        if ends != 0 || block.has_control {
+            return slow(text, at, escaped & 1 == 1, ascii);
+        }
+        check_escapes(chunk, escaped, at)?;
+        ascii &= block.is_ascii;
+        at += BLOCK;
+    }
+    slow(text, at, escaped_first, ascii)
+}
+
+/// Index of the first quote, backslash or control character at or after `at`, or the text's length.
+#[inline]
+pub(super) fn find_special(text: &[u8], mut at: usize) -> usize {
+    while let Some(chunk) = text.get(at..).and_then(<[u8]>::first_chunk::<16>) {
+        let bytes = u8x16::new(*chunk);
+        let control = bytes.min(u8x16::splat(0x1f)).simd_eq(bytes);
+        let ends = bytes.simd_eq(u8x16::splat(b'"')) | bytes.simd_eq(u8x16::splat(b'\\'));
+        let special = (ends | control).to_bitmask();
+        if special != 0 {
+            return at + special.trailing_zeros() as usize;
+        }
+        at += 16;
+    }
+    let rest = text.get(at..).unwrap_or_default();
+    at + rest.iter().position(|&b| b == b'"' || b == b'\\' || b < 0x20).unwrap_or(rest.len())
+}
+
+fn check_escapes(chunk: &[u8; BLOCK], mut escaped: u64, at: usize) -> Result<(), JsonError> {
+    while escaped != 0 {
+        let place = (escaped.trailing_zeros() & 63) as usize;
+        if !ESCAPES[usize::from(chunk[place])] {
+            return Err(JsonError { at: at + place, reason: "malformed escape" });
+        }
+        escaped &= escaped - 1;
+    }
+    Ok(())
+}
+
+/// The last stretch, byte by byte.
+fn slow(text: &[u8], at: usize, mut escaped: bool, mut ascii: bool) -> Result<(usize, bool), JsonError> {
+    for (offset, &byte) in text.get(at..).unwrap_or_default().iter().enumerate() {
+        let error = |reason| Err(JsonError { at: at + offset, reason });
+        ascii &= byte.is_ascii();
+        match byte {
+            _ if escaped && !ESCAPES[usize::from(byte)] => return error("malformed escape"),
+            _ if escaped => escaped = false,
+            b'"' => return Ok((at + offset, ascii)),
+            b'\\' => escaped = true,
+            0..0x20 => return error("control character in a string"),
+            _ => {}
+        }
+    }
+    Err(JsonError { at: text.len(), reason: "a string is not closed" })
+}
+
+/// What stands where in 64 bytes; bit n is byte n.
+struct Block {
+    quotes: u64,
+    backslashes: u64,
+    is_ascii: bool,
+    has_control: bool,
+}
+
+impl Block {
+    #[inline]
+    fn read(chunk: &[u8; BLOCK]) -> Self {
+        let part = |n: usize| {
+            let mut bytes = [0; 16];
+            bytes.copy_from_slice(&chunk[n * 16..n * 16 + 16]);
+            u8x16::new(bytes)
+        };
+        let (a, b, c, d) = (part(0), part(1), part(2), part(3));
+        let mask = |byte: u8| {
+            let byte = u8x16::splat(byte);
+            let bits = |part: u8x16| u64::from(part.simd_eq(byte).to_bitmask());
+            bits(a) | bits(b) << 16 | bits(c) << 32 | bits(d) << 48
+        };
+        let least = a.min(b).min(c.min(d));
+        let has_control = least.min(u8x16::splat(0x1f)).simd_eq(least).to_bitmask() != 0;
+        Self {
+            quotes: mask(b'"'),
+            backslashes: mask(b'\\'),
+            is_ascii: (a | b | c | d).to_bitmask() == 0,
+            has_control,
+        }
+    }
+
+    /// The bytes that a backslash escapes. `carried`: whether that is so for the first; set for the next block.
+    #[inline]
+    fn escaped(&self, carried: &mut bool) -> u64 {
+        const ODD: u64 = 0xaaaa_aaaa_aaaa_aaaa;
+        let first = u64::from(*carried);
+        if self.backslashes == 0 {
+            *carried = false;
+            return first;
+        }
+        let starts = self.backslashes & !first;
+        let series = ((starts << 1) | ODD).wrapping_sub(starts) ^ ODD;
+        *carried = (series & self.backslashes) >> 63 == 1;
+        series ^ (self.backslashes | first)
+    }
+}

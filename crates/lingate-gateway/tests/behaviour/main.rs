@@ -1,0 +1,10 @@
+//! What the data plane does, seen from both sides over real sockets: a scripted upstream behind it, a client before it.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod cancel;
+mod relay;
+mod setup;
+mod streaming;
+mod tongue;
