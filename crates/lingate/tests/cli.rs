@@ -1,5 +1,7 @@
 //! The command line as users and scripts see it: texts, exit codes, files.
 
+#![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
+
 mod support;
 
 use std::io::Read;

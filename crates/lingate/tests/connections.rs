@@ -1,18 +1,20 @@
 //! Client connections: TLS, HTTP/2, and clients that behave badly. The server runs within the test.
 
+#![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
+
 mod support;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use lingate::server::Limits;
-use lingate_testkit::{ClientRequest, RawClient};
+use lingate_testkit::{ClientRequest, RawClient, Reply, Step, Upstream};
 use rustls::pki_types::{CertificateDer, ServerName};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-use support::{DEMO, Local, write};
+use support::{DEMO, Local, in_front_of, write};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -167,16 +169,23 @@ async fn an_idle_connection_is_closed_and_a_slow_answer_is_not() {
     client.send("GET /health HTTP/1.1\r\nhost: h\r\n\r\n").await.unwrap();
     let (answer, _) = client.read_to_end().await;
     assert!(answer.starts_with(b"HTTP/1.1 200 OK"));
-    // One word a second: ten times the limits.
-    let body = r#"{"model":"slow","stream":true,"messages":[{"role":"user","content":"one two"}]}"#;
-    let yaml = DEMO.replace(
-        "name: demo, targets: [{ endpoint: demo, model: demo-echo",
-        "name: slow, targets: [{ endpoint: demo, model: demo-slow",
-    );
+    let upstream = Upstream::start().await;
+    let silence = Step::Sleep(Duration::from_millis(400));
+    upstream.once(Reply::stream("text/event-stream", vec![delta("one"), silence, delta("two"), Step::sse("[DONE]")]));
+    let yaml = in_front_of(&upstream.url(""));
     local.rewrite(&yaml);
     local.server.reload().unwrap();
+    let body = r#"{"model":"m","stream":true,"messages":[{"role":"user","content":"Hi"}]}"#;
     let answer = ClientRequest::post("/v1/chat/completions").body(body).send(local.address()).await.unwrap();
-    assert!(answer.text().ends_with("data: [DONE]\n\n"), "{}", answer.text());
+    assert!(answer.text().contains("two") && answer.text().ends_with("data: [DONE]\n\n"), "{}", answer.text());
+}
+
+/// An event of an OpenAI upstream.
+fn delta(text: &str) -> Step {
+    let choice = format!(r#"{{"index":0,"delta":{{"content":"{text}"}},"finish_reason":"stop"}}"#);
+    Step::sse(&format!(
+        r#"{{"id":"c","object":"chat.completion.chunk","created":1,"model":"real","choices":[{choice}]}}"#
+    ))
 }
 
 #[tokio::test]

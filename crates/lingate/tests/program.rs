@@ -220,6 +220,37 @@ async fn a_unix_socket() {
 }
 
 #[tokio::test]
+async fn seed_001_s_own_routes() {
+    let folder = tempfile::tempdir().unwrap();
+    let upstream = Upstream::start().await;
+    let json = |id: &str| format!(r#"{{"endpoints":{{"{id}":{{"url":"{}","apiKey":"s3cret"}}}}}}"#, upstream.url(""));
+    let file = write(folder.path(), "proxy.json", &json("one"));
+    let env = [("CM_OPEN_WEBUI_PROXY_CONFIG_FILE", file.as_str()), ("CM_OPEN_WEBUI_PROXY_PORT", "0")];
+    let mut program = Program::start(folder.path(), &["serve", "--admin-listen", ""], &env);
+    let address = program.address().await;
+    let debug = ClientRequest::get("/debug").send(address).await.unwrap();
+    assert!(debug.json()["endpoints"]["one"].is_object() && !debug.text().contains("s3cret"), "{}", debug.text());
+    write(folder.path(), "proxy.json", &json("two"));
+    let reload = ClientRequest::post("/reload").send(address).await.unwrap();
+    assert_eq!((reload.status.as_u16(), reload.json()["models"][0].as_str()), (200, Some("two")), "{}", reload.text());
+    write(folder.path(), "proxy.json", "{");
+    assert_eq!(ClientRequest::post("/reload").send(address).await.unwrap().status, 500);
+    program.signal(Signal::TERM);
+    assert_eq!(program.ended().await.0, Some(0));
+}
+
+#[tokio::test]
+async fn a_log_line_is_one_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let (program, address) = serve(folder.path(), DEMO).await;
+    question("demo\n2026 INFO forged \u{1b}[2J", false).send(address).await.unwrap();
+    program.signal(Signal::TERM);
+    let (_, log) = program.ended().await;
+    assert!(!log.lines().any(|line| line.starts_with("2026 INFO forged")), "{log}");
+    assert!(!log.contains('\u{1b}'), "{log}");
+}
+
+#[tokio::test]
 async fn logs_as_json_and_quietly() {
     let folder = tempfile::tempdir().unwrap();
     write(folder.path(), "lingate.yaml", DEMO);

@@ -1,6 +1,7 @@
 //! Starts the program, and servers within the test, on ports that the system picks.
 
 #![expect(dead_code, reason = "every test file uses a part of it")]
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "what fails here fails the test")]
 
 use lingate::cli::ConfigOptions;
 use lingate::forms::{self, Plan};
