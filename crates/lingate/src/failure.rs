@@ -3,9 +3,9 @@
 use lingate_config::{ConfigErrors, Diagnostic, Level};
 
 /// The exit code of a failure at run time.
-pub const RUNTIME: u8 = 1;
+pub(crate) const RUNTIME: u8 = 1;
 /// The exit code of a wrong command line or configuration.
-pub const USAGE: u8 = 2;
+pub(crate) const USAGE: u8 = 2;
 
 /// Why the program could not do what it was asked.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -22,8 +22,8 @@ use std::ffi::OsString;
 use std::sync::Arc;
 
 /// Runs the program; returns its exit code: 0 done, 1 failed at run time, 2 usage or configuration error.
-pub fn run(arguments: impl IntoIterator<Item = OsString>, env: Arc<dyn Environment + Send + Sync>) -> u8 {
-    let code = match commands::run(arguments, &env) {
+pub fn run(arguments: impl IntoIterator<Item = OsString>, env: &Arc<dyn Environment + Send + Sync>) -> u8 {
+    let code = match commands::run(arguments, env) {
         Ok(code) => code,
         Err(failure) => {
             output::complain(&failure.render(output::colour()));

@@ -1,8 +1,10 @@
 //! The `lingate` program: all of it is in the library.
 
+use lingate_config::{Environment, ProcessEnvironment};
 use std::process::ExitCode;
 use std::sync::Arc;
 
 fn main() -> ExitCode {
-    ExitCode::from(lingate::run(std::env::args_os(), Arc::new(lingate_config::ProcessEnvironment)))
+    let env: Arc<dyn Environment + Send + Sync> = Arc::new(ProcessEnvironment);
+    ExitCode::from(lingate::run(std::env::args_os(), &env))
 }

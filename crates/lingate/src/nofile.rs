@@ -1,7 +1,5 @@
 //! How many files, and so connections, this process may have open.
 
-use rustix::process::{Resource, getrlimit, setrlimit};
-
 /// No more than this is asked for: each possible file costs the kernel a little.
 const ENOUGH: u64 = 1 << 20;
 /// What systems without a limit are taken to have.
@@ -9,7 +7,9 @@ const UNLIMITED: u64 = ENOUGH;
 
 /// Raises the limit of this process to what it may have, and returns it. The soft limit (often 1,024) is there for
 /// programs that use `select`.
+#[cfg(unix)]
 pub(crate) fn raise() -> u64 {
+    use rustix::process::{Resource, getrlimit, setrlimit};
     let limit = getrlimit(Resource::Nofile);
     let most = limit.maximum.unwrap_or(UNLIMITED).min(ENOUGH);
     let soft = limit.current.unwrap_or(UNLIMITED);
@@ -20,6 +20,12 @@ pub(crate) fn raise() -> u64 {
         }
     }
     getrlimit(Resource::Nofile).current.unwrap_or(UNLIMITED)
+}
+
+/// Other systems have no such limit.
+#[cfg(not(unix))]
+pub(crate) fn raise() -> u64 {
+    UNLIMITED
 }
 
 /// How many client connections that allows: 0.4 of the files, since each may need one to an upstream, and some are

@@ -9,7 +9,7 @@ use std::io::{self, ErrorKind, IsTerminal, Write};
 ///
 /// # Errors
 /// What the operating system said; a closed pipe is a success.
-pub fn print(text: &str) -> Result<(), Failure> {
+pub(crate) fn print(text: &str) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
@@ -20,13 +20,13 @@ pub fn print(text: &str) -> Result<(), Failure> {
 }
 
 /// Writes a text to standard error. There is nobody left to tell if that fails.
-pub fn complain(text: &str) {
+pub(crate) fn complain(text: &str) {
     let mut out = io::stderr().lock();
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
 /// Whether errors may be coloured: on a terminal, unless `NO_COLOR` is set (see no-color.org).
-pub fn colour() -> bool {
+pub(crate) fn colour() -> bool {
     let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     !refused && io::stderr().is_terminal()
 }

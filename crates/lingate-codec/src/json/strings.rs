@@ -6,6 +6,9 @@ use super::JsonError;
 use wide::u8x16;
 
 const BLOCK: usize = 64;
+/// In a text longer than this, what stands after a backslash is left to who reads the string: checking it there
+/// costs as much as all the rest, and a request of that size is nearly always relayed unread.
+const CHECKED: usize = 64 * 1024;
 /// Bytes that may follow a backslash.
 const ESCAPES: [bool; 256] = {
     let mut table = [false; 256];
@@ -23,6 +26,7 @@ const ESCAPES: [bool; 256] = {
 pub(super) fn end(text: &[u8], at: usize) -> Result<(usize, bool), JsonError> {
     match short(text, at) {
         Some(end) => Ok((end, true)),
+        None if text.len() > CHECKED => unchecked(text, at),
         None => long(text, at),
     }
 }
@@ -54,6 +58,40 @@ fn long(text: &[u8], mut at: usize) -> Result<(usize, bool), JsonError> {
         at += BLOCK;
     }
     slow(text, at, escaped_first, ascii)
+}
+
+/// As [`long`], without looking at what stands after backslashes.
+fn unchecked(text: &[u8], start: usize) -> Result<(usize, bool), JsonError> {
+    let mut at = start;
+    let mut ascii = true;
+    while let Some(chunk) = text.get(at..).and_then(<[u8]>::first_chunk::<BLOCK>) {
+        let mut block = Block::read(chunk);
+        if block.has_control {
+            break;
+        }
+        while block.quotes != 0 {
+            let quote = at + (block.quotes.trailing_zeros() & 63) as usize;
+            if !is_escaped(text, start, quote) {
+                return slow(text, at, is_escaped(text, start, at), ascii);
+            }
+            block.quotes &= block.quotes - 1;
+        }
+        ascii &= block.is_ascii;
+        at += BLOCK;
+    }
+    slow(text, at, is_escaped(text, start, at), ascii)
+}
+
+/// Whether an odd run of backslashes stands right before `at`. Runs before different quotes do not overlap, so a
+/// text is looked at once.
+#[inline]
+fn is_escaped(text: &[u8], start: usize, at: usize) -> bool {
+    let before = text.get(start..at).unwrap_or_default();
+    match before {
+        [.., other, b'\\'] if *other != b'\\' => true,
+        [.., b'\\'] => before.iter().rev().take_while(|byte| **byte == b'\\').count() % 2 == 1,
+        _ => false,
+    }
 }
 
 /// Index of the first quote, backslash or control character at or after `at`, or the text's length.
@@ -103,8 +141,8 @@ fn slow(text: &[u8], at: usize, mut escaped: bool, mut ascii: bool) -> Result<(u
 
 /// What stands where in 64 bytes; bit n is byte n.
 struct Block {
+    parts: [u8x16; 4],
     quotes: u64,
-    backslashes: u64,
     is_ascii: bool,
     has_control: bool,
 }
@@ -117,20 +155,11 @@ impl Block {
             bytes.copy_from_slice(&chunk[n * 16..n * 16 + 16]);
             u8x16::new(bytes)
         };
-        let (a, b, c, d) = (part(0), part(1), part(2), part(3));
-        let mask = |byte: u8| {
-            let byte = u8x16::splat(byte);
-            let bits = |part: u8x16| u64::from(part.simd_eq(byte).to_bitmask());
-            bits(a) | bits(b) << 16 | bits(c) << 32 | bits(d) << 48
-        };
+        let parts = [part(0), part(1), part(2), part(3)];
+        let [a, b, c, d] = parts;
         let least = a.min(b).min(c.min(d));
         let has_control = least.min(u8x16::splat(0x1f)).simd_eq(least).to_bitmask() != 0;
-        Self {
-            quotes: mask(b'"'),
-            backslashes: mask(b'\\'),
-            is_ascii: (a | b | c | d).to_bitmask() == 0,
-            has_control,
-        }
+        Self { parts, quotes: mask(&parts, b'"'), is_ascii: (a | b | c | d).to_bitmask() == 0, has_control }
     }
 
     /// The bytes that a backslash escapes. `carried`: whether that is so for the first; set for the next block.
@@ -138,13 +167,22 @@ impl Block {
     fn escaped(&self, carried: &mut bool) -> u64 {
         const ODD: u64 = 0xaaaa_aaaa_aaaa_aaaa;
         let first = u64::from(*carried);
-        if self.backslashes == 0 {
+        let backslashes = mask(&self.parts, b'\\');
+        if backslashes == 0 {
             *carried = false;
             return first;
         }
-        let starts = self.backslashes & !first;
+        let starts = backslashes & !first;
         let series = ((starts << 1) | ODD).wrapping_sub(starts) ^ ODD;
-        *carried = (series & self.backslashes) >> 63 == 1;
-        series ^ (self.backslashes | first)
+        *carried = (series & backslashes) >> 63 == 1;
+        series ^ (backslashes | first)
     }
+}
+
+/// Where `byte` stands.
+#[inline]
+fn mask(parts: &[u8x16; 4], byte: u8) -> u64 {
+    let byte = u8x16::splat(byte);
+    let bits = |part: u8x16| u64::from(part.simd_eq(byte).to_bitmask());
+    bits(parts[0]) | bits(parts[1]) << 16 | bits(parts[2]) << 32 | bits(parts[3]) << 48
 }

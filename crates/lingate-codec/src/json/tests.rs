@@ -198,6 +198,12 @@ fn long_strings_end_where_they_should() {
             assert_eq!(first.escaped().unwrap(), inside.as_bytes());
             let odd = format!("[\"{}{}\",1]", "x".repeat(lead + 70), "\\".repeat(run * 2 + 1));
             assert!(!accepts(odd.as_bytes()), "the quote is escaped: {odd}");
+            // The same behind so much text that escapes are not checked.
+            let text = format!("[\"{}\",\"{inside}\",1]", "z".repeat(70_000));
+            let second = Raw::parse(text.as_bytes()).unwrap().array().unwrap().nth(1).unwrap();
+            assert_eq!(second.escaped().unwrap(), inside.as_bytes());
+            let odd = format!("[\"{}\",{}", "z".repeat(70_000), &odd[1..]);
+            assert!(!accepts(odd.as_bytes()), "the quote is escaped");
         }
         let bad = format!("[\"{}\\q{}\"]", "x".repeat(lead), "y".repeat(70));
         assert_eq!(Raw::parse(bad.as_bytes()).unwrap_err(), JsonError { at: lead + 3, reason: "malformed escape" });

@@ -86,12 +86,12 @@ impl Gathered {
             Self::One(first) => {
                 let announced = usize::try_from(declared.unwrap_or(0).min(AHEAD)).unwrap_or(0);
                 let mut buffer = Vec::with_capacity(announced.max(first.len() + data.len()));
-                buffer.extend_from_slice(&first);
-                buffer.extend_from_slice(&data);
+                append(&mut buffer, &first);
+                append(&mut buffer, &data);
                 Self::Many(buffer)
             }
             Self::Many(mut buffer) => {
-                buffer.extend_from_slice(&data);
+                append(&mut buffer, &data);
                 Self::Many(buffer)
             }
         }
@@ -103,6 +103,14 @@ impl Gathered {
             Self::One(data) => data,
             Self::Many(buffer) => buffer.into(),
         }
+    }
+}
+
+/// In pieces, because longer ones are copied by the processor's string move, whose start is dear, and which
+/// instruction counters see byte by byte.
+fn append(buffer: &mut Vec<u8>, data: &[u8]) {
+    for piece in data.chunks(2048) {
+        buffer.extend_from_slice(piece);
     }
 }
 

@@ -27,7 +27,9 @@ fn refusal(admin: &Admin, headers: &HeaderMap) -> Option<&'static str> {
         return None;
     }
     let Some(token) = &admin.token else {
-        return Some("no admin token is set: set `admin.token` in the configuration, or LINGATE_ADMIN_TOKEN, and restart");
+        return Some(
+            "no admin token is set: set `admin.token` in the configuration, or LINGATE_ADMIN_TOKEN, and restart",
+        );
     };
     let given = headers.get(header::AUTHORIZATION).map(HeaderValue::as_bytes).and_then(bearer);
     match given {

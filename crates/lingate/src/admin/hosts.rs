@@ -29,7 +29,8 @@ mod tests {
         {
             assert!(is_served(Some(host), &allowed), "{host}");
         }
-        for host in ["evil.example", "evil.example:5001", "127.0.0.1.evil.example", "[evil]", "llm.example.com.evil.io"] {
+        for host in ["evil.example", "evil.example:5001", "127.0.0.1.evil.example", "[evil]", "llm.example.com.evil.io"]
+        {
             assert!(!is_served(Some(host), &allowed), "{host}");
         }
         assert!(is_served(None, &allowed));

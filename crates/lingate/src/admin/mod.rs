@@ -34,8 +34,7 @@ pub(crate) struct AdminPlane(Router);
 
 /// Makes them.
 pub(crate) fn plane(gateway: &Arc<Gateway>, reload: &Arc<Reload>) -> AdminPlane {
-    let desk =
-        Arc::new(Desk { gateway: Arc::clone(gateway), reload: Arc::clone(reload), started: Instant::now() });
+    let desk = Arc::new(Desk { gateway: Arc::clone(gateway), reload: Arc::clone(reload), started: Instant::now() });
     let guarded = Router::new()
         .route("/reload", post(reload_now))
         .route("/api/admin/reload", post(reload_now))

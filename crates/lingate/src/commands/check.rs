@@ -37,7 +37,7 @@ fn report(plan: &Plan) -> String {
     for endpoint in endpoints {
         let off = if endpoint.enabled { "" } else { "  (disabled)" };
         // Writing to a String cannot fail.
-        let _ = writeln!(text, "{:width$}  {:<9}  {}{off}", endpoint.name, endpoint.kind, chat_url(endpoint));
+        let _ = writeln!(text, "{:width$}  {:<9}  {}{off}", endpoint.name, endpoint.kind.as_str(), chat_url(endpoint));
     }
     let name = plan.file.as_ref().map_or_else(|| "the command line".to_owned(), |path| path.display().to_string());
     let _ = writeln!(

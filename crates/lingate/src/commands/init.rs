@@ -9,7 +9,11 @@ use std::path::Path;
 pub(super) fn run(file: &Path, force: bool) -> Result<(), Failure> {
     let mut options = OpenOptions::new();
     options.write(true);
-    if force { options.create(true).truncate(true) } else { options.create_new(true) };
+    if force {
+        options.create(true).truncate(true)
+    } else {
+        options.create_new(true)
+    };
     // Keys end up in this file.
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);

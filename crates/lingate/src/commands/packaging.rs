@@ -20,7 +20,7 @@ pub(super) fn man(command: Option<&str>) -> Result<(), Failure> {
         Some(name) => {
             let found = root.get_subcommands().find(|sub| sub.get_name() == name);
             let found = found.ok_or_else(|| Failure::usage(format!("there is no command `{name}`")))?;
-            found.clone().name(format!("lingate-{name}"))
+            found.clone()
         }
     };
     let mut text = Vec::new();

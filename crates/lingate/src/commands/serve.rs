@@ -52,14 +52,9 @@ async fn serve(plan: Plan, start: Start) -> Result<u8, Failure> {
         let key = if keyless { None } else { Some(server.shown_key().unwrap_or("$LINGATE_KEY")) };
         output::print(&welcome(server.addresses(), key))?;
     }
-    loop {
-        match signals.next().await {
-            signals::Signal::Reload => {
-                // What is wrong is told in the log; the old configuration stays then.
-                let _ = server.reload();
-            }
-            signals::Signal::Stop => break,
-        }
+    while let signals::Signal::Reload = signals.next().await {
+        // What is wrong is told in the log; the old configuration stays then.
+        let _ = server.reload();
     }
     tokio::select! {
         () = server.shutdown() => Ok(0),
@@ -76,8 +71,9 @@ fn start_log(log: &LogOptions, env: &dyn Environment) -> Result<(), Failure> {
     let format = match (log.log_format, given("log-format")) {
         (Some(format), _) => format,
         (None, None) => LogFormat::default(),
-        (None, Some(word)) => LogFormat::from_str(&word, false)
-            .map_err(|_| Failure::usage("LINGATE_LOG_FORMAT: write text or json"))?,
+        (None, Some(word)) => {
+            LogFormat::from_str(&word, false).map_err(|_| Failure::usage("LINGATE_LOG_FORMAT: write text or json"))?
+        }
     };
     let on = |option: &str| given(option).is_some_and(|word| !matches!(word.as_str(), "0" | "false" | "no" | "off"));
     let level = match (log.quiet, log.verbose) {

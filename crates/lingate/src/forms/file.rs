@@ -1,9 +1,9 @@
 //! The form of a configuration file: lingate's own or seed 001's, found by name, with what the environment of the
 //! seeds 001 and 003 adds where the file says nothing.
 
+use super::Draft;
 use super::defaults::config_folder;
 use super::given::{Given, Value};
-use super::Draft;
 use crate::failure::Failure;
 use lingate_config::{Config, Format, Listen, Loaded, load, parse_duration};
 use std::net::{IpAddr, Ipv4Addr};

@@ -36,7 +36,9 @@ pub(super) fn draft(given: &Given<'_>) -> Result<Draft, Failure> {
     }
     let mut notices = Vec::new();
     if given.duration(options.timeout.as_ref(), "timeout")?.is_some() {
-        notices.push("--timeout is taken but changes nothing: model lists and sign-in have limits of their own".to_owned());
+        notices.push(
+            "--timeout is taken but changes nothing: model lists and sign-in have limits of their own".to_owned(),
+        );
     }
     Ok(Draft { config, notices, temporary, open: true, ..Draft::default() })
 }

@@ -1,7 +1,7 @@
 //! The form of one upstream, as seed 000: an OpenAI client's single backend, with the seed's behaviours by flags.
 
-use super::given::{Given, Value};
 use super::Draft;
+use super::given::{Given, Value};
 use crate::failure::Failure;
 use lingate_config::{BackendKind, Config, Endpoint, ExposeModels, StreamMode, VirtualModel};
 
@@ -64,7 +64,6 @@ fn behave(model: &mut VirtualModel, given: &Given<'_>) -> Result<(), Failure> {
         model.stream = value.text.parse::<StreamMode>().map_err(|error| value.refused(error))?;
     }
     model.retry.on_empty = given.switch(options.retry_on_empty, "retry-on-empty")?;
-    model.fallback_message =
-        given.text(options.fallback_message.as_ref(), "fallback-message").map(|value| value.text);
+    model.fallback_message = given.text(options.fallback_message.as_ref(), "fallback-message").map(|value| value.text);
     Ok(())
 }

@@ -104,7 +104,7 @@ async fn accept(listener: &Listener) -> io::Result<(Socket, Peer)> {
             Ok((Socket::Tcp(socket), Peer { address: Some(address.ip()) }))
         }
         #[cfg(unix)]
-        Listener::Unix(listener, _) => {
+        Listener::Unix { listener, .. } => {
             let (socket, _) = listener.accept().await?;
             Ok((Socket::Unix(socket), Peer { address: None }))
         }

@@ -24,7 +24,10 @@ pub(super) struct Bound {
 pub(super) enum Listener {
     Tcp(TcpListener),
     #[cfg(unix)]
-    Unix(UnixListener, SocketFile),
+    Unix {
+        listener: UnixListener,
+        _file: SocketFile,
+    },
 }
 
 /// A Unix socket's file; goes with its listener.
@@ -69,7 +72,8 @@ pub(super) async fn try_bind(listen: &Listen, tls: Option<Arc<Certificate>>) -> 
     match &listen.address {
         ListenAddress::Socket(address) => Ok(vec![tcp(*address, tls).await.map_err(failed)?]),
         ListenAddress::Name { host, port } => {
-            let found: Vec<SocketAddr> = tokio::net::lookup_host((host.as_str(), *port)).await.map_err(failed)?.collect();
+            let found: Vec<SocketAddr> =
+                tokio::net::lookup_host((host.as_str(), *port)).await.map_err(failed)?.collect();
             let mut bound = Vec::new();
             let mut problem = None;
             for address in found {
@@ -116,5 +120,5 @@ async fn unix(path: &Path) -> io::Result<Listener> {
     let listener = UnixListener::bind(path)?;
     let file = SocketFile(path.to_owned());
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o660))?;
-    Ok(Listener::Unix(listener, file))
+    Ok(Listener::Unix { listener, _file: file })
 }

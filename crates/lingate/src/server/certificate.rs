@@ -84,8 +84,7 @@ fn read(files: &ServerTls) -> Result<Arc<CertifiedKey>, String> {
     if chain.is_empty() {
         return Err(wrong(&files.cert, "the certificate", &"the file holds no PEM certificate"));
     }
-    let key =
-        PrivateKeyDer::from_pem_file(&files.key).map_err(|error| wrong(&files.key, "the private key", &error))?;
+    let key = PrivateKeyDer::from_pem_file(&files.key).map_err(|error| wrong(&files.key, "the private key", &error))?;
     // Also checks that the key belongs to the certificate.
     CertifiedKey::from_der(chain, key, &provider())
         .map(Arc::new)

@@ -3,9 +3,7 @@
 use super::accept::Hall;
 use super::certificate::H2;
 use super::clock::Clock;
-use super::limits::{
-    BUFFER, CONNECTION_WINDOW, HEAD_BYTES, PING_EVERY, PING_PATIENCE, RESETS, STREAM_WINDOW, STREAMS,
-};
+use super::limits::{BUFFER, CONNECTION_WINDOW, HEAD_BYTES, PING_EVERY, PING_PATIENCE, RESETS, STREAM_WINDOW, STREAMS};
 use super::phase::Phase;
 use super::service::{Counted, Serve};
 use super::stream::{Socket, Stream, Watched};

@@ -13,6 +13,8 @@ mod phase;
 mod reload;
 mod service;
 mod stream;
+#[cfg(test)]
+mod tests;
 
 pub use limits::Limits;
 pub use reload::Reread;
@@ -132,12 +134,12 @@ impl Server {
     fn open(&self, data: Vec<Bound>, admin: Vec<Bound>) {
         let hall = Hall::new(DataPlane(Arc::clone(&self.gateway)), self.limits);
         for bound in data {
-            tracing::info!(address = %bound.address, tls = bound.tls.is_some(), "listening on {}", bound.address);
+            tracing::info!(tls = bound.tls.is_some(), "listening on {}", bound.address);
             tokio::spawn(accept::run(bound, Arc::clone(&hall), self.data.clone(), self.phase.subscribe()));
         }
         let hall = Hall::new(admin::plane(&self.gateway, &self.reload), self.limits);
         for bound in admin {
-            tracing::info!(address = %bound.address, "admin listening on {}", bound.address);
+            tracing::info!(tls = bound.tls.is_some(), "admin listening on {}", bound.address);
             tokio::spawn(accept::run(bound, Arc::clone(&hall), self.admin.clone(), self.phase.subscribe()));
         }
     }

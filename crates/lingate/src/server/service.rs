@@ -15,12 +15,12 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-type Sync2 = dyn std::error::Error + Send + Sync;
+type AnyError = dyn std::error::Error + Send + Sync;
 
 /// Answers requests.
 pub(crate) trait Serve: Clone + Send + Sync + 'static {
     /// The body of its answers.
-    type Body: http_body::Body<Data = Bytes, Error: Into<Box<Sync2>>> + From<Bytes> + Send + Unpin + 'static;
+    type Body: http_body::Body<Data = Bytes, Error: Into<Box<AnyError>>> + From<Bytes> + Send + Unpin + 'static;
 
     /// Answers one request.
     fn serve(self, request: Request<Incoming>, peer: Peer) -> impl Future<Output = Response<Self::Body>> + Send;

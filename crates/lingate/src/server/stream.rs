@@ -73,7 +73,11 @@ macro_rules! read_and_write {
     };
 }
 
-read_and_write!(Socket { Tcp, #[cfg(unix)] Unix });
+read_and_write!(Socket {
+    Tcp,
+    #[cfg(unix)]
+    Unix
+});
 read_and_write!(Stream { Plain, Tls });
 
 /// A stream whose first bytes were already read, and whose traffic the clock sees.
