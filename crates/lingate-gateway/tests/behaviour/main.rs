@@ -3,9 +3,11 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod access;
 mod broken;
 mod cancel;
 mod errors;
+mod failover;
 mod relay;
 mod setup;
 mod streaming;
