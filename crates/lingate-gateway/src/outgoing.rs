@@ -8,9 +8,9 @@ use crate::error::Failure;
 use crate::snapshot::{Target, VirtualModel};
 use crate::upstream::Segments;
 use bytes::Bytes;
-use lingate_codec::dialect::{Dialect, DialectId, Envelope, RelayWants, Unsupported, parse_object, path_of};
+use lingate_codec::dialect::{Dialect, DialectId, Envelope, RelayWants, Unsupported, malformed, parse_object, path_of};
 use lingate_codec::ir::{ApiError, Loss, Message, Operation, Role};
-use lingate_codec::json::{Edits, Object};
+use lingate_codec::json::{Edits, Object, Raw};
 use lingate_config::StreamMode;
 
 /// A request as it came in.
@@ -114,6 +114,8 @@ fn re_encode(
 ) -> Result<Outgoing, Failure> {
     let client = incoming.dialect.dialect();
     let backend = target.endpoint.backend;
+    // What is written anew is checked to the last character; the envelope of a long body was not.
+    Raw::check(incoming.body).map_err(malformed)?;
     let mut request = client.decode_request(incoming.operation, incoming.body)?;
     request.model = name.into();
     request.stream = stream;
