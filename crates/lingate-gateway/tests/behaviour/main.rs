@@ -4,11 +4,16 @@
 mod support;
 
 mod access;
+mod backends;
 mod broken;
 mod cancel;
+mod demo;
 mod errors;
 mod failover;
+mod openwebui;
 mod relay;
+mod seed_ollama;
+mod seed_openai;
 mod setup;
 mod streaming;
 mod tongue;

@@ -1,7 +1,7 @@
 //! Configurations, and asking the gateway in a way that looks for secrets in every answer.
 
 use crate::support::TestGateway;
-use lingate_store::{Store, StoreOptions};
+use lingate_store::{Store, StoreError, StoreOptions};
 use lingate_testkit::{Answer, ClientRequest, Reply, Upstream};
 use std::path::Path;
 use std::time::Duration;
@@ -54,9 +54,18 @@ pub async fn plain(kind: &str, up: &Upstream) -> TestGateway {
     Plan::default().start(kind, up).await
 }
 
-/// A gateway on a data folder that lasts.
+/// A gateway on a data folder that lasts. Waits until a former one has let go of it.
 pub async fn start_in(yaml: &str, folder: &Path) -> TestGateway {
-    TestGateway::start_on(yaml, Store::open(folder, StoreOptions::default()).await.unwrap()).await
+    let opening = async {
+        loop {
+            match Store::open(folder, StoreOptions::default()).await {
+                Ok(store) => return store,
+                Err(StoreError::InUse { .. }) => tokio::time::sleep(Duration::from_millis(5)).await,
+                Err(error) => panic!("{error}"),
+            }
+        }
+    };
+    TestGateway::start_on(yaml, soon("the data folder", opening).await).await
 }
 
 /// Sends a request and reads all of the answer; fails if a secret stands anywhere in it.
