@@ -182,6 +182,11 @@ pub trait Dialect: Sync {
 
     /// Reads a whole answer (status 2xx) into events, ending with [`Event::End`] or [`Event::Error`].
     fn decode_response(&self, operation: Operation, body: &[u8], out: &mut Vec<Event>);
+    /// As [`Dialect::decode_response`], but content may be left out: for answers that are relayed, of which only
+    /// usage, error and end matter.
+    fn tap_response(&self, operation: Operation, body: &[u8], out: &mut Vec<Event>) {
+        self.decode_response(operation, body, out);
+    }
     /// Appends a whole answer. An answer with an error or without a finish is the caller's to refuse.
     fn encode_response(&self, answer: &Answer, context: &AnswerContext, at: Stamp, out: &mut Vec<u8>);
     /// A decoder for one stream.

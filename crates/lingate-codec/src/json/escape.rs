@@ -3,6 +3,19 @@
 use super::strings::find_special;
 use std::borrow::Cow;
 
+/// Text of a checked member name's inside: nearly always short and plain.
+#[inline]
+pub(super) fn unescape_name(inner: &[u8]) -> Cow<'_, str> {
+    // A plain loop: for a few bytes, the call of a searching function costs more.
+    if inner.len() <= 32
+        && !inner.contains(&b'\\')
+        && let Ok(name) = std::str::from_utf8(inner)
+    {
+        return Cow::Borrowed(name);
+    }
+    unescape(inner)
+}
+
 /// Text of a checked string's inside.
 pub(super) fn unescape(inner: &[u8]) -> Cow<'_, str> {
     let Some(first) = memchr::memchr(b'\\', inner) else {

@@ -124,7 +124,7 @@ fn member<'a>(scanner: &mut Scanner<'a>) -> Result<Member<'a>, JsonError> {
         return scanner.error("expected a member name in quotes");
     }
     scanner.skip_string()?;
-    let key = escape::unescape(&scanner.text[start + 1..scanner.at - 1]);
+    let key = escape::unescape_name(&scanner.text[start + 1..scanner.at - 1]);
     scanner.skip_space();
     scanner.expect(b':', "expected ':'")?;
     scanner.skip_space();

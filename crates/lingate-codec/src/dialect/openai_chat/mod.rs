@@ -77,6 +77,10 @@ impl Dialect for OpenAiChat {
         response::decode(body, out);
     }
 
+    fn tap_response(&self, _operation: Operation, body: &[u8], out: &mut Vec<Event>) {
+        response::tap(body, out);
+    }
+
     fn encode_response(&self, answer: &Answer, context: &AnswerContext, _at: Stamp, out: &mut Vec<u8>) {
         response::encode(answer, context, out);
     }

@@ -42,3 +42,19 @@ pub(in crate::dialect::openai_chat) fn decode(body: &[u8], out: &mut Vec<Event>)
         None => out.push(Event::Error(error::finished_by_error())),
     }
 }
+
+/// Usage, error and end of an answer that is relayed. Its choices are looked at no more closely than that there
+/// is one, and whether one of them says that it failed.
+pub(in crate::dialect::openai_chat) fn tap(body: &[u8], out: &mut Vec<Event>) {
+    let Ok(object) = Object::parse(body) else { return decode(body, out) };
+    let choices = object.get("choices").map(Raw::bytes).unwrap_or_default();
+    let empty = choices.trim_ascii_start().get(1..).is_none_or(|rest| rest.trim_ascii_start().starts_with(b"]"));
+    let failed = memchr::memmem::find(choices, br#""error""#).is_some();
+    if empty || failed || error::in_answer(&object).is_some() {
+        return decode(body, out);
+    }
+    if let Some(usage) = object.given("usage").and_then(read::usage) {
+        out.push(Event::Usage(usage));
+    }
+    out.push(Event::End);
+}

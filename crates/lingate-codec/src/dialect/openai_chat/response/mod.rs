@@ -6,5 +6,5 @@ pub(super) mod read;
 pub(super) mod words;
 pub(super) mod write;
 
-pub(super) use decode::decode;
+pub(super) use decode::{decode, tap};
 pub(super) use encode::encode;
