@@ -1,5 +1,7 @@
 //! What the data plane does, seen from both sides over real sockets: a scripted upstream behind it, a client before it.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on has failed")]
+
 #[path = "../support/mod.rs"]
 mod support;
 
