@@ -63,3 +63,9 @@ impl TestGateway {
         Self { address, gateway, _tasks: tasks, _store: store }
     }
 }
+
+impl Drop for TestGateway {
+    fn drop(&mut self) {
+        self.gateway.end_streams();
+    }
+}
