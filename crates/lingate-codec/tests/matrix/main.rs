@@ -3,5 +3,5 @@
 #![cfg(test)]
 
 mod doubts;
-
+mod golden;
 mod support;

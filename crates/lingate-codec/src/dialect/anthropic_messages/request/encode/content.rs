@@ -161,7 +161,7 @@ impl Content<'_, '_, '_> {
 
     fn image(&mut self, image: &Image<'_>, message: usize, place: InIr) -> Result<(), Unsupported> {
         if image.detail.as_ref().is_some_and(|detail| detail != "auto") {
-            self.loss.path("detail");
+            self.loss.path("image_url.detail");
         }
         self.writer.string_member("type", "image");
         match &image.source {
