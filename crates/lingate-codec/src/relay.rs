@@ -34,15 +34,15 @@ impl RelayedAnswer {
         Writer::new(out).string(model);
         out.extend_from_slice(&frame.raw[end..]);
     }
+}
 
-    /// The edit of a whole answer: the range to replace and what by; `None` if it may pass as it is.
-    pub fn whole(&self, dialect: &dyn Dialect, body: &[u8]) -> Option<(std::ops::Range<usize>, Vec<u8>)> {
-        let model = self.model.as_ref()?;
-        let range = dialect.find_model(b"", body)?;
-        let mut new = Vec::with_capacity(model.len() + 2);
-        Writer::new(&mut new).string(model);
-        (body.get(range.clone()) != Some(&new)).then_some((range, new))
-    }
+/// The edit that gives a whole answer the model name `model`: the range to replace and what by; `None` if it may
+/// pass as it is.
+pub fn rename(dialect: &dyn Dialect, model: &str, body: &[u8]) -> Option<(std::ops::Range<usize>, Vec<u8>)> {
+    let range = dialect.find_model(b"", body)?;
+    let mut new = Vec::with_capacity(model.len() + 2);
+    Writer::new(&mut new).string(model);
+    (body.get(range.clone()) != Some(&new)).then_some((range, new))
 }
 
 /// Appends an error inside a stream that has begun, in the dialect's own form; nothing may follow it.

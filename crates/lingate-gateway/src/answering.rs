@@ -2,8 +2,9 @@
 
 use crate::body::Body;
 use crate::error::Failure;
+use crate::ingress::request_id::RequestId;
 use crate::outgoing::Outgoing;
-use crate::pump::{Pump, Sink, Source, StopWatch, Way, from_upstream, stamp};
+use crate::pump::{Pump, Sink, Source, Stop, Way, from_upstream, stamp};
 use crate::recorder::Recorder;
 use crate::secrets::Secrets;
 use crate::snapshot::Target;
@@ -12,8 +13,8 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use lingate_codec::dialect::{AnswerContext, Dialect};
 use lingate_codec::frame::Framing;
-use lingate_codec::ir::{Answer as WholeAnswer, ApiError, Event};
-use lingate_codec::relay::RelayedAnswer;
+use lingate_codec::ir::{Answer as WholeAnswer, ApiError, Event, Operation};
+use lingate_codec::relay::{RelayedAnswer, rename};
 use std::time::{Duration, Instant};
 
 /// The largest whole answer that is read: 64 MiB.
@@ -27,12 +28,18 @@ pub struct Client {
     pub stream: bool,
     /// Whether it asked for the usage frame of a stream.
     pub include_usage: bool,
-    /// What an encoder must know.
-    pub context: AnswerContext,
+    /// The model's name as the client asked for it.
+    pub model: String,
+    /// The request's id, for ids that the upstream does not give.
+    pub id: RequestId,
+    /// When the request came in, seconds since 1970.
+    pub created: u64,
+    /// What was asked.
+    pub operation: Operation,
     /// Whether the answer's model is to have the name that was asked for.
     pub rename: bool,
-    /// The request's id.
-    pub request_id: String,
+    /// The request's id as the client is told it.
+    pub shown_id: HeaderValue,
     /// When the request came in.
     pub started: Instant,
     /// How long a stream's head waits for its first meaningful event.
@@ -41,6 +48,19 @@ pub struct Client {
     pub max_error_body: u64,
     /// Whether an answer without content counts as failed.
     pub refuse_empty: bool,
+}
+
+impl Client {
+    /// What an encoder must know.
+    fn context(&self) -> AnswerContext {
+        AnswerContext {
+            model: self.model.clone(),
+            id: self.id.as_str().replace('-', ""),
+            created: self.created,
+            operation: self.operation,
+            include_usage: self.include_usage,
+        }
+    }
 }
 
 /// An answer ready for the client: content type, further headers, body.
@@ -63,7 +83,7 @@ pub async fn answer(
     outgoing: &Outgoing,
     answer: Answer,
     recorder: &mut Option<Recorder>,
-    stop: StopWatch,
+    stop: &Stop,
 ) -> Result<Answered, Failure> {
     let answered = read(client, target, outgoing, answer, recorder, stop).await;
     answered.map_err(|mut failure| {
@@ -78,7 +98,7 @@ async fn read(
     outgoing: &Outgoing,
     answer: Answer,
     recorder: &mut Option<Recorder>,
-    stop: StopWatch,
+    stop: &Stop,
 ) -> Result<Answered, Failure> {
     let headers = forwarded(&answer.parts.headers);
     if answer.parts.status != StatusCode::OK {
@@ -107,24 +127,24 @@ async fn stream(
     secrets: Secrets,
     headers: HeaderMap,
     recorder: &mut Option<Recorder>,
-    stop: StopWatch,
+    stop: &Stop,
 ) -> Result<Answered, Failure> {
     let way = if outgoing.relay {
-        let model = client.rename.then(|| client.context.model.clone());
+        let model = client.rename.then(|| client.model.clone());
         Way::Relay(RelayedAnswer { model, hide_usage: !client.include_usage })
     } else {
-        Way::ReEncode(client.dialect.stream_encoder(client.context.clone()))
+        Way::ReEncode(client.dialect.stream_encoder(client.context()))
     };
     let Some(listener) = recorder.take() else { return Err(ApiError::new(500, "the request was answered twice").into()) };
     let source = Source { body, dialect: outgoing.dialect, operation: outgoing.operation };
     let sink = Sink {
         dialect: client.dialect,
         way,
-        request_id: client.request_id.clone(),
+        request_id: client.shown_id.to_str().unwrap_or_default().to_owned(),
         recorder: listener,
         started: client.started,
         secrets,
-        stop,
+        stop: stop.watch(),
     };
     let mut pump = Box::new(Pump::new(source, sink));
     let failure = match pump.prime(client.holdback).await {
@@ -152,7 +172,11 @@ fn relay_whole(
     recorder: &mut Option<Recorder>,
 ) -> Result<Answered, Failure> {
     let mut events = Vec::new();
-    outgoing.dialect.decode_response(outgoing.operation, &body, &mut events);
+    if client.refuse_empty {
+        outgoing.dialect.decode_response(outgoing.operation, &body, &mut events);
+    } else {
+        outgoing.dialect.tap_response(outgoing.operation, &body, &mut events);
+    }
     observe(&events, recorder);
     if let Some(error) = error_of(&events) {
         return Err(Failure { try_next: true, headers, ..Failure::of(error.clone()) });
@@ -160,8 +184,7 @@ fn relay_whole(
     if client.refuse_empty && !has_content(&events) {
         return Err(no_content());
     }
-    let model = client.rename.then(|| client.context.model.clone());
-    let edit = RelayedAnswer { model, hide_usage: false }.whole(outgoing.dialect, &body);
+    let edit = if client.rename { rename(outgoing.dialect, &client.model, &body) } else { None };
     let body = match edit {
         None => body,
         Some((range, new)) => [&body[..range.start], &new, &body[range.end..]].concat().into(),
@@ -199,13 +222,13 @@ pub fn written(client: &Client, events: Vec<Event>) -> Answered {
     let at = stamp(client.started);
     let mut out = Vec::new();
     let content_type = if client.stream {
-        let mut encoder = client.dialect.stream_encoder(client.context.clone());
+        let mut encoder = client.dialect.stream_encoder(client.context());
         for event in &events {
             encoder.push(event, at, &mut out);
         }
         stream_type(client.dialect)
     } else {
-        client.dialect.encode_response(&WholeAnswer::fold(events), &client.context, at, &mut out);
+        client.dialect.encode_response(&WholeAnswer::fold(events), &client.context(), at, &mut out);
         HeaderValue::from_static("application/json")
     };
     Answered { content_type, headers: HeaderMap::new(), body: out.into() }

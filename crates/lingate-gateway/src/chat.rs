@@ -4,6 +4,7 @@ use crate::answering::{Answered, Client, answer, written};
 use crate::body::Body;
 use crate::endpoint::EndpointCall;
 use crate::error::Failure;
+use crate::headers::{ATTEMPTS, DROPPED, ENDPOINT, FALLBACK, NATIVE, PASSED};
 use crate::outgoing::{Incoming, Outgoing, prepare};
 use crate::own::json;
 use crate::pipeline::{Exchange, Served};
@@ -12,15 +13,12 @@ use crate::recorder::{Place, Recorder};
 use crate::snapshot::{Target, VirtualModel};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, header};
-use lingate_codec::dialect::{AnswerContext, DialectId, Envelope};
+use lingate_codec::dialect::{DialectId, Envelope};
 use lingate_codec::ir::{ApiError, Event, Finish, FinishReason, Operation, Start};
 use lingate_config::ResponseModel;
+use std::sync::Arc;
 use std::time::Duration;
 
-/// Headers of a client that go on to an upstream of its own dialect.
-const NATIVE_HEADERS: [&str; 2] = ["anthropic-version", "anthropic-beta"];
-/// Headers of a client that go on to any upstream: tracing, and affinity for prompt caches.
-const PASSED_HEADERS: [&str; 4] = ["traceparent", "tracestate", "x-session-affinity", "x-session-id"];
 /// The longest `x-lingate-dropped`.
 const DROPPED_CAP: usize = 1024;
 
@@ -36,12 +34,7 @@ pub(crate) async fn serve(exchange: &Exchange<'_>, dialect: DialectId, operation
     if let Some(response) = loaded(&client, dialect, &envelope, &model) {
         return Ok(response);
     }
-    let mut recorder = Some(Recorder::new(
-        exchange.started,
-        exchange.id.to_string(),
-        envelope.model.to_string(),
-        envelope.stream,
-    ));
+    let mut recorder = Some(Recorder::new(exchange.started, exchange.id, client.model.clone(), envelope.stream));
     match attempts(exchange, &incoming, &model, &client, &mut recorder).await {
         Ok(response) => Ok(response),
         Err(failure) => {
@@ -60,26 +53,22 @@ pub(crate) async fn serve(exchange: &Exchange<'_>, dialect: DialectId, operation
 async fn attempts(
     exchange: &Exchange<'_>,
     incoming: &Incoming<'_>,
-    model: &VirtualModel,
+    model: &Arc<VirtualModel>,
     client: &Client,
     recorder: &mut Option<Recorder>,
 ) -> Served {
     let attempts = usize::try_from(model.config.retry.attempts).unwrap_or(1).max(1);
     let mut number = 0;
     loop {
-        let target = &model.targets[number % model.targets.len()];
+        let index = number % model.targets.len();
+        let target = &model.targets[index];
         number += 1;
         let outgoing = prepare(incoming, model, target)?;
         if let Some(recorder) = recorder {
-            let request_model = if target.model.is_empty() { &*incoming.envelope.model } else { &target.model };
-            recorder.attempt(Place {
-                endpoint: target.endpoint.name().to_owned(),
-                request_model: request_model.to_owned(),
-                metrics: target.metrics.clone(),
-            });
+            recorder.attempt(Place { model: model.clone(), target: index });
         }
         let failure = match attempt(exchange, model, target, client, &outgoing, recorder).await {
-            Ok(answered) => return Ok(respond(answered, our_headers(target, &outgoing, number))),
+            Ok(answered) => return Ok(respond(answered, target, &outgoing, number)),
             Err(failure) => failure,
         };
         let again = number % model.targets.len() < number && model.targets.len() == 1;
@@ -113,14 +102,14 @@ async fn attempt(
         }
     }
     let reply = target.endpoint.call(call).await?;
-    answer(client, target, outgoing, reply, recorder, exchange.gateway.stop.watch()).await
+    answer(client, target, outgoing, reply, recorder, &exchange.gateway.stop).await
 }
 
 fn pass_headers(from: &HeaderMap, relay: bool, to: &mut HeaderMap) {
-    let native = if relay { &NATIVE_HEADERS[..] } else { &[] };
-    for name in native.iter().chain(&PASSED_HEADERS) {
-        if let Some(value) = from.get(*name) {
-            to.insert(HeaderName::from_static(name), value.clone());
+    // One pass over what came in, which is little, in place of a look-up for each name.
+    for (name, value) in from {
+        if PASSED.contains(name) || (relay && NATIVE.contains(name)) {
+            to.insert(name, value.clone());
         }
     }
 }
@@ -141,15 +130,12 @@ fn client(
         dialect: dialect.dialect(),
         stream: envelope.stream,
         include_usage,
-        context: AnswerContext {
-            model: envelope.model.to_string(),
-            id: exchange.id.to_string().replace('-', ""),
-            created: exchange.unix.as_secs(),
-            operation,
-            include_usage,
-        },
+        model: envelope.model.to_string(),
+        id: exchange.id,
+        created: exchange.unix.as_secs(),
+        operation,
         rename: model.config.response_model == ResponseModel::Requested,
-        request_id: exchange.shown_id.to_str().unwrap_or_default().to_owned(),
+        shown_id: exchange.shown_id.clone(),
         started: exchange.started,
         holdback: exchange.snapshot.config.holdback,
         max_error_body: exchange.snapshot.config.max_error_body,
@@ -157,27 +143,30 @@ fn client(
     }
 }
 
-/// The client's answer.
-fn respond(answered: Answered, ours: HeaderMap) -> Response<Body> {
-    let mut response = Response::new(answered.body);
+/// The client's answer, with what lingate says of how it came about.
+fn respond(answered: Answered, target: &Target, outgoing: &Outgoing, attempts: usize) -> Response<Body> {
+    let mut response = bare(answered);
     let headers = response.headers_mut();
-    headers.extend(answered.headers);
-    headers.extend(ours);
-    if matches!(response.body(), Body::Stream(_)) {
-        response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    headers.insert(ENDPOINT, target.endpoint.shown_name().clone());
+    headers.insert(ATTEMPTS, HeaderValue::from(attempts));
+    if let Some(value) = dropped(&outgoing.lost) {
+        headers.insert(DROPPED, value);
     }
-    response.headers_mut().insert(header::CONTENT_TYPE, answered.content_type);
     response
 }
 
-fn our_headers(target: &Target, outgoing: &Outgoing, attempts: usize) -> HeaderMap {
-    let mut headers = HeaderMap::with_capacity(8);
-    headers.insert("x-lingate-endpoint", target.endpoint.shown_name().clone());
-    headers.insert("x-lingate-attempts", HeaderValue::from(attempts));
-    if let Some(value) = dropped(&outgoing.lost) {
-        headers.insert("x-lingate-dropped", value);
+fn bare(answered: Answered) -> Response<Body> {
+    let mut response = Response::new(answered.body);
+    let streamed = matches!(response.body(), Body::Stream(_));
+    let headers = response.headers_mut();
+    *headers = answered.headers;
+    // Room for all that is added on the way out.
+    headers.reserve(10);
+    if streamed {
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     }
-    headers
+    headers.insert(header::CONTENT_TYPE, answered.content_type);
+    response
 }
 
 /// The list of lost members: at most 1 KiB, then how many more.
@@ -198,7 +187,7 @@ fn dropped(lost: &[String]) -> Option<HeaderValue> {
 
 /// The answer to a client that only wants a model loaded, where there is nothing to load.
 fn loaded(client: &Client, id: DialectId, envelope: &Envelope<'_>, model: &VirtualModel) -> Option<Response<Body>> {
-    let operation = client.context.operation;
+    let operation = client.operation;
     if model.targets.iter().any(|target| target.endpoint.backend.native(id, operation, &[]).is_some()) {
         return None;
     }
@@ -215,8 +204,9 @@ fn fallback(client: &Client, message: &str) -> Response<Body> {
         finish(FinishReason::Stop),
         Event::End,
     ];
-    let ours = HeaderMap::from_iter([(HeaderName::from_static("x-lingate-fallback"), HeaderValue::from_static("1"))]);
-    respond(written(client, events), ours)
+    let mut response = bare(written(client, events));
+    response.headers_mut().insert(FALLBACK, HeaderValue::from_static("1"));
+    response
 }
 
 fn finish(reason: FinishReason) -> Event {

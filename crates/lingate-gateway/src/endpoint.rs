@@ -33,6 +33,8 @@ pub struct Endpoint {
     /// Query members of every call, encoded, without a question mark.
     query: String,
     headers: HeaderMap,
+    /// Targets of the backend's own routes, made once.
+    routes: Vec<(&'static str, Uri)>,
     transport: Transport,
     session: Option<Arc<Session>>,
     shown_name: HeaderValue,
@@ -70,6 +72,8 @@ pub struct EndpointCall {
 /// A path of an endpoint.
 #[derive(Debug, Clone)]
 pub enum Path {
+    /// A route of the backend's own table, below the API root.
+    Native(&'static str),
     /// Below the API root (`/chat/completions`).
     Root(String),
     /// Below the bare URL (`/api/v1/auths/signin`).
@@ -90,7 +94,8 @@ impl EndpointCall {
 
     /// A POST of JSON.
     pub fn post(path: Path, body: impl Into<Segments>) -> Self {
-        let headers = HeaderMap::from_iter([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
+        let mut headers = HeaderMap::with_capacity(16);
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         Self { method: Method::POST, path, query: String::new(), headers, body: body.into() }
     }
 }
@@ -113,11 +118,13 @@ impl Endpoint {
         let signs_in = config.email.is_some() && config.password.is_some() && config.api_key.is_none();
         let session = (signs_in && backend.signs_in)
             .then(|| Session::new(account(config), cache.clone(), openwebui::system_clock()));
+        let query = encode_query(&config.query);
         Ok(Self {
             backend,
+            routes: routes(backend, &root, &query),
             root,
             bare: config.url.path().trim_end_matches('/').to_owned(),
-            query: encode_query(&config.query),
+            query,
             headers: fixed_headers(config, backend)?,
             transport: transport(config, whole, proxies)?,
             session,
@@ -203,8 +210,15 @@ impl Endpoint {
 
     fn uri(&self, call: &EndpointCall) -> Result<Uri, Failure> {
         let (base, path) = match &call.path {
-            Path::Root(path) => (&self.root, path),
-            Path::Bare(path) => (&self.bare, path),
+            Path::Native(path) => {
+                let made = self.routes.iter().find(|(route, _)| route == path && call.query.is_empty());
+                if let Some((_, uri)) = made {
+                    return Ok(uri.clone());
+                }
+                (&self.root, *path)
+            }
+            Path::Root(path) => (&self.root, path.as_str()),
+            Path::Bare(path) => (&self.bare, path.as_str()),
         };
         let mut target = format!("{base}{path}");
         for (index, query) in [&self.query, &call.query].into_iter().filter(|query| !query.is_empty()).enumerate() {
@@ -223,6 +237,12 @@ impl Endpoint {
     pub fn secrets(&self) -> &Secrets {
         &self.secrets
     }
+}
+
+fn routes(backend: &Backend, root: &str, query: &str) -> Vec<(&'static str, Uri)> {
+    let query = if query.is_empty() { String::new() } else { format!("?{query}") };
+    let all = backend.routes.iter().chain(backend.optional_routes);
+    all.filter_map(|(_, _, path)| Some((*path, format!("{root}{path}{query}").parse().ok()?))).collect()
 }
 
 fn account(config: &lingate_config::Endpoint) -> Account {

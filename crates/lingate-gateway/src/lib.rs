@@ -7,6 +7,7 @@ mod chat;
 mod endpoint;
 mod error;
 mod gateway;
+mod headers;
 mod ingress;
 mod models;
 mod outgoing;

@@ -8,9 +8,9 @@ use crate::error::Failure;
 use crate::snapshot::{Target, VirtualModel};
 use crate::upstream::Segments;
 use bytes::Bytes;
-use lingate_codec::dialect::{Dialect, DialectId, Envelope, RelayWants, Unsupported, parse_object, path_of};
+use lingate_codec::dialect::{Dialect, DialectId, Envelope, RelayWants, Unsupported, malformed, parse_object, path_of};
 use lingate_codec::ir::{ApiError, Loss, Message, Operation, Role};
-use lingate_codec::json::Edits;
+use lingate_codec::json::{Edits, Object, Raw};
 use lingate_config::StreamMode;
 
 /// A request as it came in.
@@ -72,7 +72,7 @@ fn relay(
     target: &Target,
     name: &str,
     stream: bool,
-    path: &str,
+    path: &'static str,
 ) -> Result<Outgoing, Failure> {
     let dialect = incoming.dialect.dialect();
     let object = &incoming.envelope.object;
@@ -88,14 +88,20 @@ fn relay(
     dialect.relay_edits(object, &wants, &mut edits);
     members::apply(dialect, object, &model.config, &mut edits);
     Ok(Outgoing {
-        body: Segments::new(edits.apply_to_bytes(object, incoming.body)),
-        path: Path::Root(path.to_owned()),
+        body: edited(edits, object, incoming.body),
+        path: Path::Native(path),
         dialect,
         operation: incoming.operation,
         relay: true,
         stream,
         lost: Vec::new(),
     })
+}
+
+/// The edited body: a short one in one piece, a long one as slices of what came in.
+fn edited(edits: Edits, object: &Object<'_>, body: &Bytes) -> Segments {
+    const SHORT: usize = 16 * 1024;
+    if body.len() <= SHORT { edits.apply_to_vec(object).into() } else { Segments::new(edits.apply_to_bytes(object, body)) }
 }
 
 fn re_encode(
@@ -108,6 +114,8 @@ fn re_encode(
 ) -> Result<Outgoing, Failure> {
     let client = incoming.dialect.dialect();
     let backend = target.endpoint.backend;
+    // What is written anew is checked to the last character; the envelope of a long body was not.
+    Raw::check(incoming.body).map_err(malformed)?;
     let mut request = client.decode_request(incoming.operation, incoming.body)?;
     request.model = name.into();
     request.stream = stream;
@@ -129,7 +137,7 @@ fn re_encode(
     }
     Ok(Outgoing {
         body: finish(dialect, body, (name, stream), model, target)?.into(),
-        path: Path::Root(path.to_owned()),
+        path: Path::Native(path),
         dialect,
         operation,
         relay: false,

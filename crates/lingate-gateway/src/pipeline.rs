@@ -3,6 +3,7 @@
 use crate::body::Body;
 use crate::error::Failure;
 use crate::gateway::{Gateway, Peer};
+use crate::headers::{ANTHROPIC_REQUEST_ID, ANTHROPIC_VERSION, LINGATE_REQUEST_ID, REQUEST_ID};
 use crate::ingress::body::BodyError;
 use crate::ingress::request_id::{self, RequestId};
 use crate::ingress::routes::{self, Found, PathFamily, Route};
@@ -59,7 +60,7 @@ where
         allowed_models: Vec::new(),
     };
     gateway.metrics().in_flight.inc();
-    let mut response = Box::pin(serve(&mut exchange, body)).await;
+    let mut response = serve(&mut exchange, body).await;
     gateway.metrics().in_flight.dec();
     finish(&exchange, &mut response);
     response
@@ -171,7 +172,7 @@ fn dialect_of(route: &Route<'_>, exchange: &Exchange<'_>) -> DialectId {
     match route {
         Route::Chat(dialect, _) => *dialect,
         Route::CountTokens | Route::AnthropicHead => DialectId::AnthropicMessages,
-        Route::Models | Route::Model(_) if exchange.parts.headers.contains_key("anthropic-version") => {
+        Route::Models | Route::Model(_) if exchange.parts.headers.contains_key(ANTHROPIC_VERSION) => {
             DialectId::AnthropicMessages
         }
         Route::OllamaRoot
@@ -231,11 +232,11 @@ fn preflight(exchange: &Exchange<'_>) -> Response<Body> {
 /// Headers that every answer has.
 fn finish(exchange: &Exchange<'_>, response: &mut Response<Body>) {
     let headers = response.headers_mut();
-    headers.insert("x-request-id", exchange.shown_id.clone());
-    headers.insert("x-lingate-request-id", exchange.id.into());
+    headers.insert(REQUEST_ID, exchange.shown_id.clone());
+    headers.insert(LINGATE_REQUEST_ID, exchange.id.into());
     // Anthropic's SDKs read the id under this name.
-    if exchange.parts.headers.contains_key("anthropic-version") || exchange.parts.uri.path().contains("/messages") {
-        headers.insert("request-id", exchange.shown_id.clone());
+    if exchange.parts.uri.path().contains("messages") || exchange.parts.headers.contains_key(ANTHROPIC_VERSION) {
+        headers.insert(ANTHROPIC_REQUEST_ID, exchange.shown_id.clone());
     }
     exchange.snapshot.cors.decorate(exchange.parts.headers.get(header::ORIGIN), headers);
     exchange.gateway.metrics().answered(response.status().as_u16());

@@ -1,7 +1,10 @@
 //! Listens to a request on the side: what it used, how it ended. Says so in metrics and one log line.
 
-use crate::telemetry::{Outcome, TargetMetrics};
+use crate::ingress::request_id::RequestId;
+use crate::snapshot::{Target, VirtualModel};
+use crate::telemetry::Outcome;
 use lingate_codec::ir::{ApiError, Event, Usage};
+use std::sync::Arc;
 use std::time::Instant;
 
 /// One admitted request. Its end is noted when it is dropped, whoever drops it: a request that nobody finished
@@ -9,7 +12,7 @@ use std::time::Instant;
 #[derive(Debug)]
 pub struct Recorder {
     started: Instant,
-    request_id: String,
+    request_id: RequestId,
     /// The name that the client asked for.
     original_model: String,
     place: Option<Place>,
@@ -23,17 +26,21 @@ pub struct Recorder {
 /// Where a request went.
 #[derive(Debug, Clone)]
 pub struct Place {
-    /// The endpoint's name.
-    pub endpoint: String,
-    /// The model's name there.
-    pub request_model: String,
-    /// Metrics of this virtual model on this endpoint.
-    pub metrics: TargetMetrics,
+    /// The virtual model.
+    pub model: Arc<VirtualModel>,
+    /// Which of its targets.
+    pub target: usize,
+}
+
+impl Place {
+    fn target(&self) -> Option<&Target> {
+        self.model.targets.get(self.target)
+    }
 }
 
 impl Recorder {
     /// Begins.
-    pub fn new(started: Instant, request_id: String, original_model: String, stream: bool) -> Self {
+    pub fn new(started: Instant, request_id: RequestId, original_model: String, stream: bool) -> Self {
         Self {
             started,
             request_id,
@@ -75,15 +82,16 @@ impl Recorder {
 impl Drop for Recorder {
     fn drop(&mut self) {
         let seconds = self.started.elapsed().as_secs_f64();
-        if let Some(place) = &self.place {
-            place.metrics.finished(self.outcome, &self.usage, seconds, self.first_token);
+        let target = self.place.as_ref().and_then(Place::target);
+        if let Some(target) = target {
+            target.metrics.finished(self.outcome, &self.usage, seconds, self.first_token);
         }
         tracing::info!(
             target: "lingate::request",
             request_id = %self.request_id,
             original_model = %self.original_model,
-            endpoint = self.place.as_ref().map_or("", |place| place.endpoint.as_str()),
-            request_model = self.place.as_ref().map_or("", |place| place.request_model.as_str()),
+            endpoint = target.map_or("", |target| target.endpoint.name()),
+            request_model = target.map_or("", |target| target.model.as_str()),
             outcome = self.outcome.word(),
             status = self.status,
             input_tokens = self.usage.input_tokens,

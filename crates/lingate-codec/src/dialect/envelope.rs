@@ -2,7 +2,7 @@
 
 use super::Dialect;
 use crate::ir::ApiError;
-use crate::json::Object;
+use crate::json::{JsonError, Object};
 use std::borrow::Cow;
 
 /// A request's top level.
@@ -21,9 +21,12 @@ pub struct Envelope<'a> {
 /// # Errors
 /// A 400 with code `invalid_json` that says what is wrong at which byte.
 pub fn parse_object(body: &[u8]) -> Result<Object<'_>, ApiError> {
-    Object::parse(body).map_err(|error| {
-        ApiError::new(400, format!("the request body is not valid JSON: {error}")).with_code("invalid_json")
-    })
+    Object::parse(body).map_err(malformed)
+}
+
+/// The error that a client gets for a body that is not JSON.
+pub fn malformed(error: JsonError) -> ApiError {
+    ApiError::new(400, format!("the request body is not valid JSON: {error}")).with_code("invalid_json")
 }
 
 impl<'a> Envelope<'a> {

@@ -25,7 +25,7 @@ use crate::ir::{Answer, ApiError, Concept, Event, Family, Loss, Operation, Reque
 use crate::json::{Edits, Object};
 use std::ops::Range;
 
-pub use envelope::{Envelope, parse_object};
+pub use envelope::{Envelope, malformed, parse_object};
 
 /// A wire format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

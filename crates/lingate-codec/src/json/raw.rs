@@ -47,7 +47,8 @@ impl std::fmt::Debug for Raw<'_> {
 }
 
 impl<'a> Raw<'a> {
-    /// Checks a whole text: one value, a byte-order mark before it is skipped.
+    /// Checks a whole text: one value, a byte-order mark before it is skipped. Of a text over 64 KiB, only the
+    /// structure; see [`Raw::check`].
     pub fn parse(text: &'a [u8]) -> Result<Self, JsonError> {
         let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
         let mut scanner = Scanner::new(text);
@@ -57,6 +58,14 @@ impl<'a> Raw<'a> {
         let end = scanner.at;
         scanner.end()?;
         Ok(Self { bytes: &text[start..end] })
+    }
+
+    /// Checks a text to the last character, however long it is: before it is read and written anew.
+    pub fn check(text: &[u8]) -> Result<(), JsonError> {
+        let mut scanner = Scanner::strict(text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text));
+        scanner.skip_space();
+        scanner.skip_value(0)?;
+        scanner.end()
     }
 
     /// A slice that the scanner has already walked over.

@@ -6,11 +6,22 @@ use super::{JsonError, MAX_DEPTH, strings};
 pub(super) struct Scanner<'a> {
     pub(super) text: &'a [u8],
     pub(super) at: usize,
+    /// Whether the insides of strings are checked, too.
+    strict: bool,
 }
+
+/// In a longer text than this only the structure is checked, unless strictness is asked for: looking at every
+/// character of a long request costs more than all else of relaying it, and who reads a string checks it anyway.
+const CHECKED: usize = 64 * 1024;
 
 impl<'a> Scanner<'a> {
     pub(super) fn new(text: &'a [u8]) -> Self {
-        Self { text, at: 0 }
+        Self { text, at: 0, strict: text.len() <= CHECKED }
+    }
+
+    /// One that checks everything, however long the text.
+    pub(super) fn strict(text: &'a [u8]) -> Self {
+        Self { text, at: 0, strict: true }
     }
 
     pub(super) fn error<T>(&self, reason: &'static str) -> Result<T, JsonError> {
@@ -169,9 +180,9 @@ impl<'a> Scanner<'a> {
     /// looked at: who reads the string gets U+FFFD for malformed ones.
     pub(super) fn skip_string(&mut self) -> Result<(), JsonError> {
         let start = self.at + 1;
-        let (end, ascii) = strings::end(self.text, start)?;
+        let (end, unsure) = strings::end(self.text, start, self.strict)?;
         self.at = end + 1;
-        if !ascii && let Err(error) = std::str::from_utf8(&self.text[start..end]) {
+        if unsure && let Err(error) = std::str::from_utf8(&self.text[start..end]) {
             return Err(JsonError { at: start + error.valid_up_to(), reason: "a string is not valid UTF-8" });
         }
         Ok(())

@@ -6,9 +6,6 @@ use super::JsonError;
 use wide::u8x16;
 
 const BLOCK: usize = 64;
-/// In a text longer than this, what stands after a backslash is left to who reads the string: checking it there
-/// costs as much as all the rest, and a request of that size is nearly always relayed unread.
-const CHECKED: usize = 64 * 1024;
 /// Bytes that may follow a backslash.
 const ESCAPES: [bool; 256] = {
     let mut table = [false; 256];
@@ -21,13 +18,14 @@ const ESCAPES: [bool; 256] = {
     table
 };
 
-/// Index of the closing quote of the string whose inside begins at `at`, and whether the inside is all ASCII.
+/// Index of the closing quote of the string whose inside begins at `at`, and whether the inside must still be
+/// checked for UTF-8. Unless `strict`, only the end is looked for.
 #[inline]
-pub(super) fn end(text: &[u8], at: usize) -> Result<(usize, bool), JsonError> {
+pub(super) fn end(text: &[u8], at: usize, strict: bool) -> Result<(usize, bool), JsonError> {
     match short(text, at) {
-        Some(end) => Ok((end, true)),
-        None if text.len() > CHECKED => unchecked(text, at),
-        None => long(text, at),
+        Some(end) => Ok((end, false)),
+        None if strict => long(text, at).map(|(end, ascii)| (end, !ascii)),
+        None => unchecked(text, at).map(|end| (end, false)),
     }
 }
 
@@ -60,26 +58,24 @@ fn long(text: &[u8], mut at: usize) -> Result<(usize, bool), JsonError> {
     slow(text, at, escaped_first, ascii)
 }
 
-/// As [`long`], without looking at what stands after backslashes.
-fn unchecked(text: &[u8], start: usize) -> Result<(usize, bool), JsonError> {
+/// As [`long`], but looks for the end alone.
+fn unchecked(text: &[u8], start: usize) -> Result<usize, JsonError> {
     let mut at = start;
-    let mut ascii = true;
     while let Some(chunk) = text.get(at..).and_then(<[u8]>::first_chunk::<BLOCK>) {
-        let mut block = Block::read(chunk);
-        if block.has_control {
-            break;
-        }
-        while block.quotes != 0 {
-            let quote = at + (block.quotes.trailing_zeros() & 63) as usize;
+        let mut quotes = mask(&parts(chunk), b'"');
+        while quotes != 0 {
+            let quote = at + (quotes.trailing_zeros() & 63) as usize;
             if !is_escaped(text, start, quote) {
-                return slow(text, at, is_escaped(text, start, at), ascii);
+                return Ok(quote);
             }
-            block.quotes &= block.quotes - 1;
+            quotes &= quotes - 1;
         }
-        ascii &= block.is_ascii;
         at += BLOCK;
     }
-    slow(text, at, is_escaped(text, start, at), ascii)
+    let rest = text.get(at..).unwrap_or_default();
+    let mut quotes = memchr::memchr_iter(b'"', rest).map(|offset| at + offset);
+    let end = quotes.find(|quote| !is_escaped(text, start, *quote));
+    end.ok_or(JsonError { at: text.len(), reason: "a string is not closed" })
 }
 
 /// Whether an odd run of backslashes stands right before `at`. Runs before different quotes do not overlap, so a
@@ -150,12 +146,7 @@ struct Block {
 impl Block {
     #[inline]
     fn read(chunk: &[u8; BLOCK]) -> Self {
-        let part = |n: usize| {
-            let mut bytes = [0; 16];
-            bytes.copy_from_slice(&chunk[n * 16..n * 16 + 16]);
-            u8x16::new(bytes)
-        };
-        let parts = [part(0), part(1), part(2), part(3)];
+        let parts = parts(chunk);
         let [a, b, c, d] = parts;
         let least = a.min(b).min(c.min(d));
         let has_control = least.min(u8x16::splat(0x1f)).simd_eq(least).to_bitmask() != 0;
@@ -177,6 +168,16 @@ impl Block {
         *carried = (series & backslashes) >> 63 == 1;
         series ^ (backslashes | first)
     }
+}
+
+#[inline]
+fn parts(chunk: &[u8; BLOCK]) -> [u8x16; 4] {
+    let part = |n: usize| {
+        let mut bytes = [0; 16];
+        bytes.copy_from_slice(&chunk[n * 16..n * 16 + 16]);
+        u8x16::new(bytes)
+    };
+    [part(0), part(1), part(2), part(3)]
 }
 
 /// Where `byte` stands.

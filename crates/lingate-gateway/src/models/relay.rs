@@ -49,15 +49,11 @@ pub(super) async fn embed(exchange: &Exchange<'_>, body: &Bytes, path: &'static 
     let envelope = envelope(DialectId::Ollama, body)?;
     let asked = &*envelope.model;
     let model = exchange.find_model(asked).await?;
-    let mut recorder = Recorder::new(exchange.started, exchange.id.to_string(), asked.to_owned(), false);
+    let mut recorder = Recorder::new(exchange.started, exchange.id, asked.to_owned(), false);
     let mut failure = None;
-    for target in model.targets.iter().filter(|target| is_ollama(&target.endpoint)) {
+    for (index, target) in model.targets.iter().enumerate().filter(|(_, target)| is_ollama(&target.endpoint)) {
         let real = real_name(target, asked);
-        recorder.attempt(Place {
-            endpoint: target.endpoint.name().to_owned(),
-            request_model: real.to_owned(),
-            metrics: target.metrics.clone(),
-        });
+        recorder.attempt(Place { model: model.clone(), target: index });
         let body = renamed(&envelope.object, body, real, &target.endpoint.config.strip);
         let mut call = EndpointCall::post(Path::Root(path.to_owned()), body);
         call.headers.extend(headers(exchange, &model, &PASSED));

@@ -116,7 +116,9 @@ impl Call {
         *request.method_mut() = self.method;
         *request.uri_mut() = self.target;
         *request.headers_mut() = self.headers;
-        request.headers_mut().insert(http::header::HOST, destination.host_header()?);
+        if !request.headers().contains_key(http::header::HOST) {
+            request.headers_mut().insert(http::header::HOST, destination.host_header()?);
+        }
         Ok(request)
     }
 }
