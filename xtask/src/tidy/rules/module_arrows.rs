@@ -22,7 +22,11 @@ const ROWS: &[(&str, &str, May)] = &[
     // Cuts bytes into frames, knows no dialect.
     ("lingate-codec", "frame", May::Name(&[])),
     // Wire bytes to events and back.
-    ("lingate-codec", "dialect", May::Name(&["ir", "json", "frame"])),
+    ("lingate-codec", "dialect", May::Name(&["ir", "json", "frame", "ids", "media"])),
+    // Ids that a dialect needs and another did not give: text in, text out.
+    ("lingate-codec", "ids", May::Name(&[])),
+    // What bytes are, by their first few.
+    ("lingate-codec", "media", May::Name(&[])),
     // Events to events, in any dialect's stream.
     ("lingate-codec", "transform", May::Name(&["ir"])),
     // Stages: the pipeline calls them, in its order; they know neither it nor each other, only the plain modules.

@@ -1,3 +1,5 @@
+//! The route table, row by row, and paths that must never match.
+
 use super::*;
 use proptest::prelude::*;
 
