@@ -135,7 +135,9 @@ async fn stream(
     } else {
         Way::ReEncode(client.dialect.stream_encoder(client.context()))
     };
-    let Some(listener) = recorder.take() else { return Err(ApiError::new(500, "the request was answered twice").into()) };
+    let Some(listener) = recorder.take() else {
+        return Err(ApiError::new(500, "the request was answered twice").into());
+    };
     let source = Source { body, dialect: outgoing.dialect, operation: outgoing.operation };
     let sink = Sink {
         dialect: client.dialect,
@@ -235,8 +237,7 @@ pub fn written(client: &Client, events: Vec<Event>) -> Answered {
 }
 
 fn decode_collected(outgoing: &Outgoing, body: &[u8], events: &mut Vec<Event>) {
-    let mut framer =
-        lingate_codec::frame::Framer::new(outgoing.dialect.framing(), lingate_codec::frame::DEFAULT_CAP);
+    let mut framer = lingate_codec::frame::Framer::new(outgoing.dialect.framing(), lingate_codec::frame::DEFAULT_CAP);
     let mut decoder = outgoing.dialect.stream_decoder(outgoing.operation);
     framer.push(body);
     framer.finish();
@@ -264,10 +265,7 @@ fn error_of(events: &[Event]) -> Option<&ApiError> {
 
 fn has_content(events: &[Event]) -> bool {
     events.iter().any(|event| {
-        matches!(
-            event,
-            Event::Text(_) | Event::Refusal(_) | Event::ToolCallStart { .. } | Event::Reasoning(_)
-        )
+        matches!(event, Event::Text(_) | Event::Refusal(_) | Event::ToolCallStart { .. } | Event::Reasoning(_))
     })
 }
 
@@ -288,12 +286,7 @@ fn broken(error: &crate::upstream::UpstreamError) -> Failure {
 
 /// An answer whose status is not 200: the error in the client's dialect, the upstream's own body where that is
 /// the same dialect.
-async fn refusal(
-    client: &Client,
-    outgoing: &Outgoing,
-    answer: Answer,
-    headers: HeaderMap,
-) -> Failure {
+async fn refusal(client: &Client, outgoing: &Outgoing, answer: Answer, headers: HeaderMap) -> Failure {
     let status = answer.parts.status.as_u16();
     if answer.parts.status.is_redirection() {
         let error = ApiError::upstream("the upstream answered with a redirect").with_code("upstream_redirect");

@@ -198,12 +198,8 @@ fn loaded(client: &Client, id: DialectId, envelope: &Envelope<'_>, model: &Virtu
 
 /// The operator's own words in place of a failure; marked by a header.
 fn fallback(client: &Client, message: &str) -> Response<Body> {
-    let events = vec![
-        Event::Start(Start::default()),
-        Event::Text(message.to_owned()),
-        finish(FinishReason::Stop),
-        Event::End,
-    ];
+    let events =
+        vec![Event::Start(Start::default()), Event::Text(message.to_owned()), finish(FinishReason::Stop), Event::End];
     let mut response = bare(written(client, events));
     response.headers_mut().insert(FALLBACK, HeaderValue::from_static("1"));
     response

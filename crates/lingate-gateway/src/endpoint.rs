@@ -1,12 +1,13 @@
 //! A configured upstream, ready to be called: connections, paths, credentials.
 
-use crate::backend::openwebui::{self, Account, Session};
 use crate::backend::demo;
+use crate::backend::openwebui::{self, Account, Session};
 use crate::backend::{self, Backend, Credential};
 use crate::error::Failure;
 use crate::secrets::Secrets;
 use crate::upstream::{
-    Answer, AnswerBody, Call, Destination, Paced, Phase, Segments, TimeLimits, TlsFiles, Upstream, UpstreamError, client_config,
+    Answer, AnswerBody, Call, Destination, Paced, Phase, Segments, TimeLimits, TlsFiles, Upstream, UpstreamError,
+    client_config,
 };
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
@@ -145,6 +146,13 @@ impl Endpoint {
         &self.shown_name
     }
 
+    /// Waits until its sign-in session is on disk.
+    pub async fn flush(&self) {
+        if let Some(session) = &self.session {
+            session.flushed().await;
+        }
+    }
+
     /// What its dialect's encoder must know.
     pub fn target(&self) -> lingate_codec::dialect::Target<'static> {
         let mut target = self.backend.target();
@@ -169,22 +177,22 @@ impl Endpoint {
         headers.reserve(call.headers.len() + 2);
         headers.extend(call.headers);
         let mut call = Call { method: call.method, target, headers, body: call.body };
-        let Some(session) = &self.session else { return upstream.send(call).await.map_err(failure) };
+        let Some(session) = &self.session else { return upstream.send(call).await.map_err(|error| failure(&error)) };
 
         let token = self.token(session, upstream).await?;
         call.headers.insert(header::AUTHORIZATION, token.header().clone());
-        let answer = upstream.send(call.clone()).await.map_err(failure)?;
+        let answer = upstream.send(call.clone()).await.map_err(|error| failure(&error))?;
         if answer.parts.status != StatusCode::UNAUTHORIZED {
             return Ok(answer);
         }
-        let body = answer.body.collect(self.max_error_body).await.map_err(failure)?;
+        let body = answer.body.collect(self.max_error_body).await.map_err(|error| failure(&error))?;
         if !openwebui::is_session_refusal(answer.parts.status, &body) {
             return Ok(Answer { parts: answer.parts, body: AnswerBody::whole(body) });
         }
         session.refused(&token);
         let token = self.token(session, upstream).await?;
         call.headers.insert(header::AUTHORIZATION, token.header().clone());
-        upstream.send(call).await.map_err(failure)
+        upstream.send(call).await.map_err(|error| failure(&error))
     }
 
     async fn token(&self, session: &Arc<Session>, upstream: &Arc<Upstream>) -> Result<openwebui::Token, Failure> {
@@ -248,9 +256,9 @@ fn account(config: &lingate_config::Endpoint) -> Account {
     Account::new(config.url.as_str(), config.email.as_deref().unwrap_or_default(), password)
 }
 
-fn failure(error: UpstreamError) -> Failure {
+fn failure(error: &UpstreamError) -> Failure {
     let try_next = error.phase == Phase::Connect;
-    Failure { try_next, ..Failure::of(crate::pump::from_upstream(&error)) }
+    Failure { try_next, ..Failure::of(crate::pump::from_upstream(error)) }
 }
 
 fn is_openai(host: &str) -> bool {
@@ -272,19 +280,14 @@ fn demo_answer(call: &EndpointCall) -> Answer {
     Answer { parts: response.into_parts().0, body: AnswerBody::local(Box::new(Paced::new(pieces.collect()))) }
 }
 
-fn transport(
-    config: &lingate_config::Endpoint,
-    whole: &Config,
-    proxies: &Arc<Matcher>,
-) -> Result<Transport, String> {
+fn transport(config: &lingate_config::Endpoint, whole: &Config, proxies: &Arc<Matcher>) -> Result<Transport, String> {
     if !config.kind.needs_url() {
         return Ok(Transport::Demo);
     }
     let at = |key: &str, why: String| format!("endpoints.{}.{key}: {why}", config.name);
     let host = config.url.host_str().unwrap_or_default().trim_matches(['[', ']']).to_owned();
     let port = config.url.port_or_known_default().unwrap_or(80);
-    let files =
-        TlsFiles { ca: config.tls.ca.clone(), cert: config.tls.cert.clone(), key: config.tls.key.clone() };
+    let files = TlsFiles { ca: config.tls.ca.clone(), cert: config.tls.cert.clone(), key: config.tls.key.clone() };
     let tls = match config.url.scheme() {
         "https" => Some(client_config(&files).map_err(|why| at("tls", why))?),
         _ => None,

@@ -115,6 +115,14 @@ impl Gateway {
         self.stop.now();
     }
 
+    /// Waits until what the disk holds of sign-in sessions is what memory holds; for a graceful stop, under a
+    /// time limit of the caller's.
+    pub async fn flush(&self) {
+        for endpoint in &self.snapshot().endpoints {
+            endpoint.flush().await;
+        }
+    }
+
     /// Answers one request.
     pub async fn handle<B>(&self, request: Request<B>, peer: Peer) -> Response<Body>
     where

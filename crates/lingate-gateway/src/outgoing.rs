@@ -101,7 +101,11 @@ fn relay(
 /// The edited body: a short one in one piece, a long one as slices of what came in.
 fn edited(edits: Edits, object: &Object<'_>, body: &Bytes) -> Segments {
     const SHORT: usize = 16 * 1024;
-    if body.len() <= SHORT { edits.apply_to_vec(object).into() } else { Segments::new(edits.apply_to_bytes(object, body)) }
+    if body.len() <= SHORT {
+        edits.apply_to_vec(object).into()
+    } else {
+        Segments::new(edits.apply_to_bytes(object, body))
+    }
 }
 
 fn re_encode(
@@ -115,7 +119,7 @@ fn re_encode(
     let client = incoming.dialect.dialect();
     let backend = target.endpoint.backend;
     // What is written anew is checked to the last character; the envelope of a long body was not.
-    Raw::check(incoming.body).map_err(malformed)?;
+    Raw::check(incoming.body).map_err(|error| malformed(&error))?;
     let mut request = client.decode_request(incoming.operation, incoming.body)?;
     request.model = name.into();
     request.stream = stream;
@@ -131,7 +135,9 @@ fn re_encode(
         .encode_request(&request, &description, &mut loss, &mut body)
         .map_err(|unsupported| refused(client, backend.name, &unsupported))?;
     let lost = loss.paths(|concept| path_of(client, concept));
-    if model.config.strict && let Some(path) = lost.first() {
+    if model.config.strict
+        && let Some(path) = lost.first()
+    {
         let message = format!("`{path}` would be lost on the {} backend, and this model is strict", backend.name);
         return Err(ApiError::invalid(path, message).with_code("unsupported_parameter").into());
     }

@@ -1,8 +1,8 @@
 //! Routes that are lingate's own: health, metrics, and what seed 001 had.
 
 use crate::body::Body;
-use crate::pipeline::{Exchange, Served};
 use crate::ingress::routes::Route;
+use crate::pipeline::{Exchange, Served};
 use http::{HeaderValue, Response, StatusCode, header};
 use lingate_codec::ir::ApiError;
 use lingate_codec::json::Writer;

@@ -164,8 +164,17 @@ fn passed(headers: &HeaderMap) -> HeaderMap {
 fn is_hop_by_hop(name: &HeaderName) -> bool {
     matches!(
         name.as_str(),
-        "connection" | "keep-alive" | "proxy-authenticate" | "proxy-authorization" | "te" | "trailer"
-            | "transfer-encoding" | "upgrade" | "proxy-connection" | "set-cookie" | "alt-svc"
+        "connection"
+            | "keep-alive"
+            | "proxy-authenticate"
+            | "proxy-authorization"
+            | "te"
+            | "trailer"
+            | "transfer-encoding"
+            | "upgrade"
+            | "proxy-connection"
+            | "set-cookie"
+            | "alt-svc"
     ) || name.as_str().starts_with("access-control-")
 }
 

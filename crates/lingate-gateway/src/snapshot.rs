@@ -103,7 +103,8 @@ impl Snapshot {
     }
 
     fn unchanged(&self, endpoint: &lingate_config::Endpoint, config: &Config) -> Option<Arc<Endpoint>> {
-        let same_limits = self.config.timeouts == config.timeouts && self.config.max_error_body == config.max_error_body;
+        let same_limits =
+            self.config.timeouts == config.timeouts && self.config.max_error_body == config.max_error_body;
         self.endpoints.iter().find(|old| same_limits && old.config == *endpoint).cloned()
     }
 

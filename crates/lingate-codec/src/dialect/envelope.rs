@@ -21,11 +21,11 @@ pub struct Envelope<'a> {
 /// # Errors
 /// A 400 with code `invalid_json` that says what is wrong at which byte.
 pub fn parse_object(body: &[u8]) -> Result<Object<'_>, ApiError> {
-    Object::parse(body).map_err(malformed)
+    Object::parse(body).map_err(|error| malformed(&error))
 }
 
 /// The error that a client gets for a body that is not JSON.
-pub fn malformed(error: JsonError) -> ApiError {
+pub fn malformed(error: &JsonError) -> ApiError {
     ApiError::new(400, format!("the request body is not valid JSON: {error}")).with_code("invalid_json")
 }
 

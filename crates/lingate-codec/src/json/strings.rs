@@ -40,7 +40,11 @@ fn plain(text: &[u8], mut at: usize) -> Result<usize, usize> {
         let others = (bytes.simd_eq(u8x16::splat(b'\\')) | control | bytes).to_bitmask();
         if quotes | others != 0 {
             let before = (quotes & quotes.wrapping_neg()).wrapping_sub(1);
-            return if quotes != 0 && others & before == 0 { Ok(at + quotes.trailing_zeros() as usize) } else { Err(at) };
+            return if quotes != 0 && others & before == 0 {
+                Ok(at + quotes.trailing_zeros() as usize)
+            } else {
+                Err(at)
+            };
         }
         at += 16;
     }

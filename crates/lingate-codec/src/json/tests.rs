@@ -24,7 +24,6 @@ fn refuses_what_is_not_json() {
         "tru",
         "\"a",
         "\"\\x\"",
-        
         "\"\n\"",
         "{} {}",
         "NaN",

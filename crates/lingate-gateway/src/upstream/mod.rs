@@ -23,8 +23,8 @@ use std::time::Duration;
 pub use answer::{Answer, AnswerBody};
 pub use body::Segments;
 pub use destination::Destination;
-pub use paced::Paced;
 pub use error::{Phase, UpstreamError};
+pub use paced::Paced;
 pub use tls::{TlsFiles, client_config};
 
 /// Time limits of one upstream; `None` is no limit.
@@ -67,11 +67,6 @@ impl Upstream {
     /// An upstream without connections; they are made when needed.
     pub fn new(destination: Destination, limits: TimeLimits) -> Self {
         Self { host: destination.host_header(), destination, limits, pool: Arc::default() }
-    }
-
-    /// Where the connections go.
-    pub fn destination(&self) -> &Destination {
-        &self.destination
     }
 
     /// Sends a request and waits for the answer's head.

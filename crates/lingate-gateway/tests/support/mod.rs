@@ -1,5 +1,7 @@
 //! A gateway on a loopback port, to be driven over real sockets.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test's set-up that fails is a failed test")]
+
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use lingate_config::{Config, FixedEnvironment, parse};

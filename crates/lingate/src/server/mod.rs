@@ -180,6 +180,10 @@ impl Server {
             self.emptied(self.limits.last_bytes).await;
         }
         self.phase.send_replace(Phase::Cut);
+        // Sessions are written behind; a disk that hangs must not keep the program from ending.
+        if tokio::time::timeout(self.limits.last_bytes, self.gateway.flush()).await.is_err() {
+            tracing::warn!("the sign-in sessions could not be written in time");
+        }
         if let Some(store) = self.store.take() {
             store.close().await;
         }

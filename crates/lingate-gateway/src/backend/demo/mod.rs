@@ -18,8 +18,7 @@ use request::Request;
 
 use super::{Backend, OPENAI_COMPATIBLE};
 
-pub(super) const BACKEND: Backend =
-    Backend { name: "demo", openai_paths: false, ..OPENAI_COMPATIBLE };
+pub(super) const BACKEND: Backend = Backend { name: "demo", openai_paths: false, ..OPENAI_COMPATIBLE };
 
 /// The models, with a line on each. Any other name is answered as `demo-echo` is.
 pub const MODELS: &[(&str, &str)] = &[

@@ -18,11 +18,6 @@ impl Account {
         Self { address: address.into(), email: email.into(), password: Zeroizing::new(password.into()) }
     }
 
-    /// The installation's URL.
-    pub fn address(&self) -> &str {
-        &self.address
-    }
-
     /// The name under which the sealed cache keeps the session. A URL holds no line feed, so no two accounts share one.
     pub(super) fn cache_name(&self) -> String {
         format!("openwebui-session\n{}\n{}", self.address, self.email)

@@ -13,10 +13,8 @@ mod session;
 mod token;
 
 pub use account::Account;
-pub use error::SignInError;
-pub use limiter::{BURST, INTERVAL};
 pub use reply::is_session_refusal;
-pub use session::{HOLD, SIGN_IN_PATH, SIGN_IN_TIMEOUT, Session, UnixClock, system_clock};
+pub use session::{SIGN_IN_PATH, Session, system_clock};
 pub use token::Token;
 
 use super::{Backend, OPENAI_COMPATIBLE};

@@ -79,7 +79,8 @@ impl Session {
     }
 
     /// Whose session it is.
-    pub fn account(&self) -> &Account {
+    #[cfg(test)]
+    pub(super) fn account(&self) -> &Account {
         &self.account
     }
 

@@ -13,7 +13,8 @@ use http::StatusCode;
 use lingate_store::{SealedCache, Store, StoreOptions};
 use tokio::sync::Semaphore;
 
-use super::{Account, SIGN_IN_PATH, Session, SignInError, Token};
+use super::error::SignInError;
+use super::{Account, SIGN_IN_PATH, Session, Token};
 
 const NOW: u64 = 1_800_000_000;
 const DAY: u64 = 86_400;

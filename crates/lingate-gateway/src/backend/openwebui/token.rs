@@ -35,7 +35,8 @@ impl Token {
     }
 
     /// When it expires, in unix seconds.
-    pub fn expires_at(&self) -> u64 {
+    #[cfg(test)]
+    pub(super) fn expires_at(&self) -> u64 {
         self.0.expires_at
     }
 }

@@ -34,27 +34,52 @@ fn count(value: Raw<'_>) -> Option<u64> {
 /// (Open WebUI sends both). All counts include their parts.
 pub(in crate::dialect::openai_chat) fn usage(value: Raw<'_>) -> Option<Usage> {
     let object = value.object()?;
-    let number = |key: &str| object.get(key).and_then(count);
-    let input = object.get("prompt_tokens_details").and_then(Raw::object);
-    let input = input.or_else(|| object.get("input_tokens_details").and_then(Raw::object));
-    let output = object.get("completion_tokens_details").and_then(Raw::object);
-    let output = output.or_else(|| object.get("output_tokens_details").and_then(Raw::object));
-    let of_input = |key: &str| input.as_ref()?.get(key).and_then(count);
-    let of_output = |key: &str| output.as_ref()?.get(key).and_then(count);
-    let usage = Usage {
-        input_tokens: number("prompt_tokens").or_else(|| number("input_tokens")),
-        output_tokens: number("completion_tokens").or_else(|| number("output_tokens")),
-        cache_read_input_tokens: of_input("cached_tokens")
-            // DeepSeek, Moonshot, LiteLLM.
-            .or_else(|| number("prompt_cache_hit_tokens"))
-            .or_else(|| number("cached_tokens"))
-            .or_else(|| number("cache_read_input_tokens")),
-        cache_creation_input_tokens: of_input("cache_write_tokens").or_else(|| number("cache_creation_input_tokens")),
-        reasoning_output_tokens: of_output("reasoning_tokens").or_else(|| number("reasoning_tokens")),
-        audio_input_tokens: of_input("audio_tokens"),
-        audio_output_tokens: of_output("audio_tokens"),
-    };
+    let mut usage = Usage::default();
+    // Spellings that yield to those of the details: DeepSeek, Moonshot, LiteLLM.
+    let (mut cached, mut created, mut reasoning) = ([None; 3], None, None);
+    for member in object.members() {
+        let number = || count(member.value);
+        match &*member.key {
+            "prompt_tokens" => usage.input_tokens = number().or(usage.input_tokens),
+            "input_tokens" => usage.input_tokens = usage.input_tokens.or_else(number),
+            "completion_tokens" => usage.output_tokens = number().or(usage.output_tokens),
+            "output_tokens" => usage.output_tokens = usage.output_tokens.or_else(number),
+            "prompt_tokens_details" | "input_tokens_details" => input_details(member.value, &mut usage),
+            "completion_tokens_details" | "output_tokens_details" => output_details(member.value, &mut usage),
+            "prompt_cache_hit_tokens" => cached[0] = number(),
+            "cached_tokens" => cached[1] = number(),
+            "cache_read_input_tokens" => cached[2] = number(),
+            "cache_creation_input_tokens" => created = number(),
+            "reasoning_tokens" => reasoning = number(),
+            _ => {}
+        }
+    }
+    let other_cached = cached.into_iter().flatten().next();
+    usage.cache_read_input_tokens = usage.cache_read_input_tokens.or(other_cached);
+    usage.cache_creation_input_tokens = usage.cache_creation_input_tokens.or(created);
+    usage.reasoning_output_tokens = usage.reasoning_output_tokens.or(reasoning);
     usage.is_known().then_some(usage)
+}
+
+fn input_details(value: Raw<'_>, usage: &mut Usage) {
+    for member in value.object().iter().flat_map(Object::members) {
+        match &*member.key {
+            "cached_tokens" => usage.cache_read_input_tokens = count(member.value),
+            "cache_write_tokens" => usage.cache_creation_input_tokens = count(member.value),
+            "audio_tokens" => usage.audio_input_tokens = count(member.value),
+            _ => {}
+        }
+    }
+}
+
+fn output_details(value: Raw<'_>, usage: &mut Usage) {
+    for member in value.object().iter().flat_map(Object::members) {
+        match &*member.key {
+            "reasoning_tokens" => usage.reasoning_output_tokens = count(member.value),
+            "audio_tokens" => usage.audio_output_tokens = count(member.value),
+            _ => {}
+        }
+    }
 }
 
 /// The texts that come in pieces.
