@@ -293,7 +293,9 @@ async fn refusal(client: &Client, outgoing: &Outgoing, answer: Answer, headers: 
         return Failure { try_next: true, ..Failure::of(error) };
     }
     if answer.parts.status.is_success() {
-        return not_an_api();
+        let message = format!("the upstream answered a chat with status {status}");
+        let error = ApiError::upstream(message).with_code("upstream_not_api");
+        return Failure { try_next: true, ..Failure::of(error) };
     }
     let body = answer.body.collect(client.max_error_body).await.unwrap_or_default();
     let mut error = outgoing.dialect.decode_error(status, &body);

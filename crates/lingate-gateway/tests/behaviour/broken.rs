@@ -184,3 +184,22 @@ async fn an_empty_stream_is_a_bad_gateway() {
         }
     }
 }
+
+#[tokio::test]
+async fn streams_that_are_open_when_the_server_stops_are_told() {
+    for client in Tongue::ALL {
+        for backend in Tongue::ALL {
+            let up = Upstream::start().await;
+            let gateway = plain(backend.kind(), &up).await;
+            up.once(begun(backend, vec![Step::Hang]));
+            let mut answer = client.request(true).open(gateway.address).await.unwrap();
+            let start = answer.read_until("tok-0").await;
+            gateway.gateway.end_streams();
+            let rest = soon("the end", answer.finish(std::time::Duration::from_secs(5))).await;
+            let whole = Answer { body: [start, rest.body.clone()].concat().into(), ..rest };
+            let message = told(client, &whole, &format!("{client:?} from {backend:?}"));
+            assert!(message.contains("shutting down"), "{message}");
+            soon("closed connections", up.all_closed()).await;
+        }
+    }
+}

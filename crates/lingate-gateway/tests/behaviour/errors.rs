@@ -226,6 +226,8 @@ async fn what_is_no_api_is_a_bad_gateway() {
                 assert_eq!(answer.status, 502, "{client:?} {status} {kind} {body}: {}", answer.text());
                 let message = client.error(&answer);
                 assert!(!message.contains("doctype"), "{message}");
+                let is_page = kind.starts_with("text/html") && status == 200;
+                assert_eq!(is_page, message.contains("web page"), "{message}");
             }
         }
     }
