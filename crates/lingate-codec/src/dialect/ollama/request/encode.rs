@@ -252,6 +252,7 @@ fn write_special(
             Concept::WebSearch => Some("searching the web is not done"),
             Concept::McpServers => Some("MCP servers are not called"),
             Concept::Container => Some("containers are not kept"),
+            Concept::Thread => Some("conversations are not kept"),
             Concept::Functions | Concept::FunctionCall => Some("functions in their old form are not taken"),
             _ => {
                 reports.loss.path(extra.path.as_str());
