@@ -253,6 +253,8 @@ fn write_special(
             Concept::McpServers => Some("MCP servers are not called"),
             Concept::Container => Some("containers are not kept"),
             Concept::Thread => Some("conversations are not kept"),
+            Concept::ResponseFormat => Some("this form of an answer is not given"),
+            Concept::ToolChoice => Some("this choice among tools is not taken"),
             Concept::Functions | Concept::FunctionCall => Some("functions in their old form are not taken"),
             _ => {
                 reports.loss.path(extra.path.as_str());
