@@ -181,5 +181,5 @@ fn finish(
 fn refused(client: &dyn Dialect, backend: &str, unsupported: &Unsupported) -> Failure {
     let path = unsupported.path.as_deref().unwrap_or_else(|| path_of(client, unsupported.concept));
     let message = format!("`{path}` cannot be sent to the {backend} backend: {}", unsupported.reason);
-    ApiError::invalid(path, message).with_code("unsupported_parameter").into()
+    ApiError::invalid(path, message).with_code(unsupported.concept.refusal_code()).into()
 }

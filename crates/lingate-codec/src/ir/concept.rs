@@ -62,4 +62,17 @@ pub enum Concept {
     InferenceGeo,
     Speed,
     McpServers,
+    Thread,
+}
+
+impl Concept {
+    /// The stable word with which a client is told that a target cannot take this.
+    pub fn refusal_code(self) -> &'static str {
+        match self {
+            // Anthropic's SDK looks for it, and then sends the whole conversation without a thread (anthropic 2.11.0,
+            // `lib/threads/_thread_state.py`).
+            Self::Thread => "thread_unsupported_request",
+            _ => "unsupported_parameter",
+        }
+    }
 }

@@ -240,6 +240,14 @@ fn tools() {
 }
 
 #[test]
+fn a_conversation_that_is_kept_elsewhere_is_refused() {
+    let mut request = openai(vec![]);
+    request.special.push((Concept::Thread, extra("thread", r#"{"type":"create"}"#)));
+    let refusal = try_encode(&request).unwrap_err();
+    assert_eq!((refusal.concept, refusal.path.as_deref()), (Concept::Thread, Some("thread")));
+}
+
+#[test]
 fn hints_are_dropped_and_reported() {
     let mut request = openai(vec![]);
     request.messages[0].name = Some("Ann".into());

@@ -212,6 +212,8 @@ fn what_changes_the_answer_is_refused() {
         refused(&|r| r.special = vec![(Concept::Template, extra("template", "template", "\"{{ x }}\""))]),
         Concept::Template
     );
+    let thread = extra("thread", "thread", r#"{"type":"create"}"#);
+    assert_eq!(refused(&|r| r.special = vec![(Concept::Thread, thread.clone())]), Concept::Thread);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The upstream that speaks Anthropic's dialect.
 
 use crate::mind::{Answer, Asked, SIGNATURE, USAGE};
-use crate::upstreams::{Dialect, list, object, text, texts};
+use crate::upstreams::{Dialect, MODELS, list, object, text, texts};
 use lingate_testkit::{Reply, Request};
 use serde_json::{Value, json};
 
@@ -18,6 +18,9 @@ pub(crate) static DIALECT: Dialect = Dialect {
     broken: |message| event(&refusal(500, message)),
     other,
 };
+
+/// The id of every answer.
+pub(crate) const ID: &str = "msg_from_the_upstream";
 
 fn read(request: &Request) -> Result<Asked, String> {
     request.header("anthropic-version").ok_or("no anthropic-version")?;
@@ -45,6 +48,14 @@ fn read(request: &Request) -> Result<Asked, String> {
         asked.tools.push(text(tool, "name")?.to_owned());
     }
     let mut reader = Reader { asked, ..Reader::default() };
+    if body["thread"]["type"] == "continue" {
+        // What went before is known here, by the id of the answer.
+        let before = text(&body["thread"], "previous_message_id")?;
+        if before != ID {
+            return Err(format!("a thread that goes on after {before}"));
+        }
+        reader.calls.extend((0..2).map(|index| format!("toolu_{index}")));
+    }
     let mut before = "";
     for message in list(&body, "messages")? {
         let role = text(message, "role")?;
@@ -123,12 +134,12 @@ fn stop_reason(answer: &Answer) -> &'static str {
     if answer.calls.is_empty() { "end_turn" } else { "tool_use" }
 }
 
-fn message(asked: &Asked, content: Value, stop_reason: Value, output: u64) -> Value {
-    json!({ "id": "msg_1", "type": "message", "role": "assistant", "model": asked.model, "content": content,
+fn message(asked: &Asked, content: &[Value], stop_reason: Option<&str>, output: u64) -> Value {
+    json!({ "id": ID, "type": "message", "role": "assistant", "model": asked.model, "content": content,
             "stop_reason": stop_reason, "stop_sequence": null, "usage": usage(output) })
 }
 
-fn tool_use(index: usize, input: Value) -> Value {
+fn tool_use(index: usize, input: &Value) -> Value {
     json!({ "type": "tool_use", "id": format!("toolu_{index}"), "name": "get_weather", "input": input })
 }
 
@@ -140,8 +151,8 @@ fn whole(asked: &Asked, answer: &Answer) -> Value {
     if !answer.text.is_empty() {
         content.push(json!({ "type": "text", "text": answer.text }));
     }
-    content.extend(answer.calls.iter().enumerate().map(|(index, input)| tool_use(index, input.clone())));
-    message(asked, content.into(), stop_reason(answer).into(), USAGE.2)
+    content.extend(answer.calls.iter().enumerate().map(|(index, input)| tool_use(index, input)));
+    message(asked, &content, Some(stop_reason(answer)), USAGE.2)
 }
 
 fn event(data: &Value) -> String {
@@ -149,7 +160,7 @@ fn event(data: &Value) -> String {
 }
 
 fn events(asked: &Asked, answer: &Answer) -> Vec<String> {
-    let start = message(asked, json!([]), Value::Null, 1);
+    let start = message(asked, &[], None, 1);
     let mut events = vec![json!({ "type": "message_start", "message": start }), json!({ "type": "ping" })];
     let mut index = 0;
     let mut block = |start: Value, deltas: Vec<Value>| {
@@ -175,7 +186,7 @@ fn events(asked: &Asked, answer: &Answer) -> Vec<String> {
         let arguments = arguments.to_string();
         let (left, right) = arguments.split_at(5);
         let delta = |part| json!({ "type": "input_json_delta", "partial_json": part });
-        block(tool_use(index, json!({})), vec![delta(""), delta(left), delta(right)]);
+        block(tool_use(index, &json!({})), vec![delta(""), delta(left), delta(right)]);
     }
     let end = json!({ "stop_reason": stop_reason(answer), "stop_sequence": null });
     events.push(json!({ "type": "message_delta", "delta": end, "usage": { "output_tokens": USAGE.2 } }));
@@ -196,9 +207,16 @@ fn refusal(status: u16, message: &str) -> Value {
 
 fn other(request: &Request) -> Option<Reply> {
     let body = request.json();
-    let counts = request.path == "/v1/messages/count_tokens" && body["model"] == "talk";
-    counts.then(|| {
-        let words = body["messages"].to_string().split_whitespace().count();
-        Reply::json(200, json!({ "input_tokens": 1000 + words }).to_string())
-    })
+    let answer = match request.path.split('?').next().unwrap_or_default() {
+        "/v1/messages/count_tokens" if body["model"] == "talk" => {
+            json!({ "input_tokens": 1000 + body["messages"].to_string().split_whitespace().count() })
+        }
+        "/v1/models" => {
+            let model = |id: &&str| json!({ "type": "model", "id": id, "display_name": id, "created_at": "2026-01-01T00:00:00Z" });
+            let data: Vec<Value> = MODELS.iter().map(model).collect();
+            json!({ "data": data, "has_more": false, "first_id": MODELS[0], "last_id": MODELS[MODELS.len() - 1] })
+        }
+        _ => return None,
+    };
+    Some(Reply::json(200, answer.to_string()))
 }

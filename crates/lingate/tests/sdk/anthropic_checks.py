@@ -28,6 +28,7 @@ from checks import (
     raised_after_words,
     run,
 )
+from pydantic import BaseModel
 
 SETTINGS = {"base_url": URL, "api_key": KEY, "max_retries": 0, "timeout": 20}
 client = anthropic.Anthropic(**SETTINGS)
@@ -174,6 +175,8 @@ def tools_runner(backend):
         asked.append(city)
         return CITIES[city]
 
+    # The SDK wants the server to keep the conversation. Anthropic does; where it cannot be had, the SDK must be told so
+    # in a way that makes it send all of the conversation again.
     runner = client.beta.messages.tool_runner(**wish(backend, WEATHER, tools=[get_weather]))
     assert runner.until_done().content[0].text == WEATHER_ANSWER
     assert asked == list(CITIES)
@@ -192,6 +195,15 @@ def json_schema(backend):
     config = {"format": {"type": "json_schema", "schema": SCHEMA}}
     (block,) = client.messages.create(**wish(backend, output_config=config)).content
     assert json.loads(block.text) == INSTANCE
+
+
+@each_backend
+def parsed(backend):
+    class Weather(BaseModel):
+        city: str
+        degrees: int
+
+    assert client.messages.parse(**wish(backend, output_format=Weather)).parsed_output == Weather(**INSTANCE)
 
 
 @each_backend

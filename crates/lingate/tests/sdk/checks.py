@@ -3,6 +3,7 @@
 import asyncio
 import inspect
 import json
+import linecache
 import os
 import sys
 import time
@@ -65,19 +66,15 @@ def raised_after_words(kind, words):
 
 
 def _reason(error):
-    """The error, the line of the script that it comes from, and that line's variables."""
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename.endswith("_checks.py")]
-    lines = [f"{type(error).__name__}: {error}"]
-    tb = error.__traceback__
-    while tb is not None:
-        if tb.tb_frame.f_code.co_filename.endswith("_checks.py"):
-            found = {name: value for name, value in tb.tb_frame.f_locals.items()}
-            variables = found
-        tb = tb.tb_next
-    if frames:
-        lines.append(f"line {frames[-1].lineno}: {frames[-1].line}")
-        lines.extend(f"  {name} = {repr(value)[:600]}" for name, value in variables.items())
-    return "\n    ".join(lines)
+    """The error, the line of the script that it comes from, and the variables there."""
+    told = [f"{type(error).__name__}: {error}"]
+    for frame, line in reversed(list(traceback.walk_tb(error.__traceback__))):
+        file = frame.f_code.co_filename
+        if file.endswith("_checks.py"):
+            told.append(f"line {line}: {linecache.getline(file, line).strip()}")
+            told.extend(f"  {name} = {repr(value)[:600]}" for name, value in frame.f_locals.items())
+            break
+    return "\n    ".join(told)
 
 
 def run():

@@ -4,6 +4,7 @@
 //! whether anything was lost on the way there or back; the tests here look at the bytes that the upstreams got.
 
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "what fails here fails the test")]
+#![expect(clippy::print_stdout, reason = "what a failed test shows")]
 
 mod anthropic;
 mod gateway;
@@ -20,28 +21,29 @@ use serde_json::{Value, json};
 
 #[tokio::test]
 async fn the_openai_sdk_meets_every_backend() {
-    meet("openai_checks.py").await;
+    meet("openai_checks.py", Vec::new()).await;
 }
 
 #[tokio::test]
 async fn the_anthropic_sdk_meets_every_backend() {
-    meet("anthropic_checks.py").await;
+    // A thread goes on where it began; by other dialects the whole conversation is sent.
+    let thread = json!({ "thread": { "type": "continue", "previous_message_id": anthropic::ID } });
+    meet("anthropic_checks.py", vec![("anthropic", vec![thread])]).await;
 }
 
 #[tokio::test]
 async fn the_ollama_sdk_meets_every_backend() {
-    meet("ollama_checks.py").await;
+    meet("ollama_checks.py", Vec::new()).await;
 }
 
-/// Runs the checks, then looks at what the upstreams were asked.
-async fn meet(script: &str) {
+/// Runs the checks, then looks for parts of what the upstreams were asked: those that every SDK asks for, and `more`.
+async fn meet(script: &str, mut more: Vec<(&str, Vec<Value>)>) {
     let Some(python) = venv::python().await else { return };
     let gateway = Gateway::start().await;
     gateway.check(&python, script).await;
     gateway.left().await;
-    for (backend, wanted) in
-        [("openai", openai_bodies()), ("anthropic", anthropic_bodies()), ("ollama", ollama_bodies())]
-    {
+    more.extend([("openai", openai_bodies()), ("anthropic", anthropic_bodies()), ("ollama", ollama_bodies())]);
+    for (backend, wanted) in more {
         let bodies: Vec<Value> = gateway.asked(backend).iter().map(lingate_testkit::Request::json).collect();
         for wanted in wanted {
             let found = bodies.iter().any(|body| holds(body, &wanted));

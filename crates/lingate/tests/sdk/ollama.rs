@@ -102,7 +102,7 @@ fn message(text: &str, thought: Option<&str>, calls: &[Value]) -> Value {
 }
 
 /// A line with this member; the last one counts.
-fn line(asked: &Asked, member: &str, value: Value, done: bool) -> Value {
+fn line(asked: &Asked, member: &str, value: &Value, done: bool) -> Value {
     let mut line = json!({ "model": asked.model, "created_at": TIME, member: value, "done": done });
     if done {
         let last = json!({ "done_reason": "stop", "total_duration": 2_000_000_000_u64, "load_duration": 1_000_000,
@@ -116,7 +116,7 @@ fn line(asked: &Asked, member: &str, value: Value, done: bool) -> Value {
 }
 
 fn whole(asked: &Asked, answer: &Answer) -> Value {
-    line(asked, "message", message(&answer.text, answer.thought, &answer.calls), true)
+    line(asked, "message", &message(&answer.text, answer.thought, &answer.calls), true)
 }
 
 fn events(asked: &Asked, answer: &Answer) -> Vec<String> {
@@ -124,8 +124,8 @@ fn events(asked: &Asked, answer: &Answer) -> Vec<String> {
     messages.extend(answer.thought.map(|thought| message("", Some(thought), &[])));
     messages.extend(answer.words().iter().map(|word| message(word, None, &[])));
     messages.extend(answer.calls.chunks(1).map(|call| message("", None, call)));
-    let mut lines: Vec<Value> = messages.into_iter().map(|said| line(asked, "message", said, false)).collect();
-    lines.push(line(asked, "message", message("", None, &[]), true));
+    let mut lines: Vec<Value> = messages.into_iter().map(|said| line(asked, "message", &said, false)).collect();
+    lines.push(line(asked, "message", &message("", None, &[]), true));
     lines.iter().map(|line| format!("{line}\n")).collect()
 }
 
@@ -141,11 +141,11 @@ fn generate(body: &Value) -> Result<Reply, String> {
     asked.images = images(body)?;
     let answer = crate::mind::answer(&asked);
     if !asked.stream {
-        return Ok(Reply::json(200, line(&asked, "response", answer.text.into(), true).to_string()));
+        return Ok(Reply::json(200, line(&asked, "response", &answer.text.into(), true).to_string()));
     }
     let mut lines: Vec<Value> =
-        answer.words().iter().map(|word| line(&asked, "response", (*word).into(), false)).collect();
-    lines.push(line(&asked, "response", "".into(), true));
+        answer.words().iter().map(|word| line(&asked, "response", &(*word).into(), false)).collect();
+    lines.push(line(&asked, "response", &"".into(), true));
     let steps = lines.iter().map(|line| lingate_testkit::Step::bytes(format!("{line}\n"))).collect();
     Ok(Reply::stream(DIALECT.stream_type, steps))
 }

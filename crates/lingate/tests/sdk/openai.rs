@@ -1,7 +1,7 @@
 //! The upstream that speaks OpenAI's dialect.
 
 use crate::mind::{Answer, Asked, USAGE};
-use crate::upstreams::{Dialect, list, object, text, texts};
+use crate::upstreams::{Dialect, MODELS, list, object, text, texts};
 use lingate_testkit::{Reply, Request, Step};
 use serde_json::{Value, json};
 
@@ -166,6 +166,11 @@ fn other(request: &Request) -> Option<Reply> {
             let data = json!([{ "object": "embedding", "index": 0, "embedding": vector }]);
             let usage = json!({ "prompt_tokens": 2, "total_tokens": 2 });
             let list = json!({ "object": "list", "data": data, "model": body["model"], "usage": usage });
+            Some(Reply::json(200, list.to_string()))
+        }
+        "/v1/models" => {
+            let model = |id: &&str| json!({ "id": id, "object": "model", "created": 1, "owned_by": "somebody" });
+            let list = json!({ "object": "list", "data": MODELS.iter().map(model).collect::<Vec<_>>() });
             Some(Reply::json(200, list.to_string()))
         }
         "/v1/responses" => Some(responses(&body)),

@@ -34,7 +34,7 @@ pub(crate) async fn python() -> Option<PathBuf> {
 
 /// A line that is seen although the test passes: the test runner captures the print macros alone.
 pub(crate) fn notice(text: &str) {
-    writeln!(std::io::stderr(), "sdk tests: {text}").unwrap();
+    std::io::stderr().write_all(format!("sdk tests: {text}\n").as_bytes()).unwrap();
 }
 
 async fn set_up() -> Result<PathBuf, String> {

@@ -33,6 +33,7 @@ pub(super) static FIELDS: &[Field] = &[
     field(Concept::InferenceGeo, "inference_geo"),
     field(Concept::Speed, "speed"),
     field(Concept::McpServers, "mcp_servers"),
+    field(Concept::Thread, "thread"),
     field(Concept::Images, "messages"),
     field(Concept::AudioOutput, "messages"),
 ];
@@ -46,6 +47,7 @@ pub(super) fn special(key: &str) -> Option<Concept> {
         "inference_geo" => Concept::InferenceGeo,
         "speed" => Concept::Speed,
         "mcp_servers" => Concept::McpServers,
+        "thread" => Concept::Thread,
         _ => return None,
     })
 }

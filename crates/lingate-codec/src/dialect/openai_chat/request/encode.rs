@@ -236,6 +236,7 @@ fn specials(writing: &mut Writing<'_, '_, '_>, w: &mut Writer<'_>) -> Result<(),
             Concept::Suffix => "text after the answer is not taken in a chat",
             Concept::McpServers => "tool servers are not called",
             Concept::Container => "a container is not kept",
+            Concept::Thread => "a conversation is not kept",
             Concept::ResponseFormat => "this form of an answer is not given",
             Concept::ToolChoice => "this choice among tools is not taken",
             _ => {
