@@ -6,19 +6,35 @@ use crate::ir::ApiError;
 use crate::json::Writer;
 use std::borrow::Cow;
 
-/// What must change in an answer that is relayed.
+/// What must change in a stream that is relayed.
 #[derive(Debug, Clone, Default)]
 pub struct RelayedAnswer {
     /// The name that the answer's model is to have; `None` leaves the upstream's.
-    pub model: Option<String>,
+    model: Option<String>,
     /// Whether frames that hold only usage are swallowed: lingate asked for it, the client did not.
-    pub hide_usage: bool,
+    hide_usage: bool,
+    /// How the last renamed frame began, up to the end of its model. Nearly every frame of a stream begins alike.
+    beginning: Vec<u8>,
+    /// The same with the name replaced.
+    renamed: Vec<u8>,
 }
 
 impl RelayedAnswer {
+    /// `model`: the name to show, or `None` for the upstream's own; `hide_usage`: swallow frames that hold only usage.
+    pub fn new(model: Option<String>, hide_usage: bool) -> Self {
+        Self { model, hide_usage, beginning: Vec::new(), renamed: Vec::new() }
+    }
+
     /// Appends a frame as the client is to see it.
-    pub fn frame(&self, dialect: &dyn Dialect, frame: &Frame<'_>, out: &mut Vec<u8>) {
+    pub fn frame(&mut self, dialect: &dyn Dialect, frame: &Frame<'_>, out: &mut Vec<u8>) {
         if self.hide_usage && dialect.is_usage_frame(&frame.data) {
+            return;
+        }
+        if let Some(rest) = frame.raw.strip_prefix(&*self.beginning)
+            && !self.beginning.is_empty()
+        {
+            out.extend_from_slice(&self.renamed);
+            out.extend_from_slice(rest);
             return;
         }
         let place = match (&self.model, &frame.data) {
@@ -30,8 +46,12 @@ impl RelayedAnswer {
             return;
         };
         let (start, end) = (frame.data_at + range.start, frame.data_at + range.end);
-        out.extend_from_slice(&frame.raw[..start]);
-        Writer::new(out).string(model);
+        self.renamed.clear();
+        self.renamed.extend_from_slice(&frame.raw[..start]);
+        Writer::new(&mut self.renamed).string(model);
+        self.beginning.clear();
+        self.beginning.extend_from_slice(&frame.raw[..end]);
+        out.extend_from_slice(&self.renamed);
         out.extend_from_slice(&frame.raw[end..]);
     }
 }

@@ -131,7 +131,7 @@ async fn stream(
 ) -> Result<Answered, Failure> {
     let way = if outgoing.relay {
         let model = client.rename.then(|| client.model.clone());
-        Way::Relay(RelayedAnswer { model, hide_usage: !client.include_usage })
+        Way::Relay(RelayedAnswer::new(model, !client.include_usage))
     } else {
         Way::ReEncode(client.dialect.stream_encoder(client.context()))
     };

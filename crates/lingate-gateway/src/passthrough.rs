@@ -69,8 +69,10 @@ async fn relay(exchange: &Exchange<'_>, target: &Target, call: EndpointCall) -> 
     };
     let mut response = Response::new(body);
     *response.status_mut() = parts.status;
+    let secrets = target.endpoint.secrets();
     for (name, value) in &parts.headers {
-        if !is_hop_by_hop(name) {
+        let stays = is_hop_by_hop(name) || is_named_by_connection(name, &parts.headers);
+        if !stays && !secrets.are_in(value.as_bytes()) {
             response.headers_mut().append(name.clone(), value.clone());
         }
     }
@@ -167,3 +169,8 @@ fn is_hop_by_hop(name: &HeaderName) -> bool {
     ) || name.as_str().starts_with("access-control-")
 }
 
+/// Whether the upstream says that a header is for this connection alone.
+fn is_named_by_connection(name: &HeaderName, headers: &HeaderMap) -> bool {
+    let values = headers.get_all(header::CONNECTION).iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).any(|named| named.trim().eq_ignore_ascii_case(name.as_str()))
+}

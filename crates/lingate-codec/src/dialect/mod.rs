@@ -17,6 +17,7 @@
 
 pub mod anthropic_messages;
 mod envelope;
+mod halves;
 pub mod ollama;
 pub mod openai_chat;
 

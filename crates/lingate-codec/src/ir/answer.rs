@@ -1,6 +1,7 @@
 //! A whole answer: the fold of its events.
 
 use super::{ApiError, Citation, Event, Finish, Logprob, Start, Usage};
+use std::collections::HashMap;
 
 /// One piece of an answer's content.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,6 +60,8 @@ pub struct Answer {
     pub error: Option<ApiError>,
     /// Whether the last text block is closed.
     text_ended: bool,
+    /// Where the last call of each number stands in `blocks`.
+    calls: HashMap<usize, usize>,
 }
 
 impl Answer {
@@ -92,6 +95,7 @@ impl Answer {
                 _ => self.blocks.push(Block::Refusal { text: more }),
             },
             Event::ToolCallStart { call, id, name } => {
+                self.calls.insert(call, self.blocks.len());
                 self.blocks.push(Block::ToolCall { call, id, name, arguments: String::new() });
             }
             Event::ToolCallArguments { call, fragment } => self.add_arguments(call, &fragment),
@@ -113,11 +117,10 @@ impl Answer {
     }
 
     fn add_arguments(&mut self, number: usize, fragment: &str) {
-        let found = self.blocks.iter_mut().rev().find_map(|block| match block {
-            Block::ToolCall { call, arguments, .. } if *call == number => Some(arguments),
-            _ => None,
-        });
-        if let Some(arguments) = found {
+        let block = self.calls.get(&number).and_then(|&at| self.blocks.get_mut(at));
+        if let Some(Block::ToolCall { call, arguments, .. }) = block
+            && *call == number
+        {
             arguments.push_str(fragment);
         }
     }

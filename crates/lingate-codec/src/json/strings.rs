@@ -22,23 +22,29 @@ const ESCAPES: [bool; 256] = {
 /// checked for UTF-8. Unless `strict`, only the end is looked for.
 #[inline]
 pub(super) fn end(text: &[u8], at: usize, strict: bool) -> Result<(usize, bool), JsonError> {
-    match short(text, at) {
-        Some(end) => Ok((end, false)),
-        None if strict => long(text, at).map(|(end, ascii)| (end, !ascii)),
-        None => unchecked(text, at).map(|end| (end, false)),
-    }
+    let at = match plain(text, at) {
+        Ok(end) => return Ok((end, false)),
+        Err(at) => at,
+    };
+    if strict { long(text, at).map(|(end, ascii)| (end, !ascii)) } else { unchecked(text, at).map(|end| (end, false)) }
 }
 
-/// The end of a string of at most 15 plain ASCII bytes: names and words.
+/// The end of a string that is plain ASCII; else where the stretch begins that is not, before which nothing is
+/// out of the ordinary.
 #[inline]
-fn short(text: &[u8], at: usize) -> Option<usize> {
-    let chunk = text.get(at..)?.first_chunk::<16>()?;
-    let bytes = u8x16::new(*chunk);
-    let quotes = bytes.simd_eq(u8x16::splat(b'"')).to_bitmask();
-    let control = bytes.min(u8x16::splat(0x1f)).simd_eq(bytes);
-    let others = (bytes.simd_eq(u8x16::splat(b'\\')) | control).to_bitmask() | bytes.to_bitmask();
-    let before = (quotes & quotes.wrapping_neg()).wrapping_sub(1);
-    (quotes != 0 && others & before == 0).then(|| at + quotes.trailing_zeros() as usize)
+fn plain(text: &[u8], mut at: usize) -> Result<usize, usize> {
+    while let Some(chunk) = text.get(at..).and_then(<[u8]>::first_chunk::<16>) {
+        let bytes = u8x16::new(*chunk);
+        let quotes = bytes.simd_eq(u8x16::splat(b'"')).to_bitmask();
+        let control = bytes.min(u8x16::splat(0x1f)).simd_eq(bytes);
+        let others = (bytes.simd_eq(u8x16::splat(b'\\')) | control | bytes).to_bitmask();
+        if quotes | others != 0 {
+            let before = (quotes & quotes.wrapping_neg()).wrapping_sub(1);
+            return if quotes != 0 && others & before == 0 { Ok(at + quotes.trailing_zeros() as usize) } else { Err(at) };
+        }
+        at += 16;
+    }
+    Err(at)
 }
 
 fn long(text: &[u8], mut at: usize) -> Result<(usize, bool), JsonError> {

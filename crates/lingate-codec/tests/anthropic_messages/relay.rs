@@ -44,7 +44,7 @@ fn the_system_prompt_comes_first() {
 
 #[test]
 fn the_model_is_found_and_replaced() {
-    let answer = RelayedAnswer { model: Some("asked".into()), hide_usage: true };
+    let mut answer = RelayedAnswer::new(Some("asked".into()), true);
     let stream = "event: message_start\ndata: {\"type\": \"message_start\", \"message\": {\"id\": \"msg_1\", \"model\": \"up\"}}\n\n\
                   event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"model\":\"up\"}\n\n\
                   data: {\"type\":\"message_start\",\"message\":{\"model\":\"up\"}}\n\n";

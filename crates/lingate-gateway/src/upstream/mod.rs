@@ -16,7 +16,7 @@ mod pool;
 mod proxy;
 mod tls;
 
-use http::{HeaderMap, Method, Uri};
+use http::{HeaderMap, HeaderValue, Method, Uri};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -57,6 +57,8 @@ pub struct Call {
 #[derive(Debug)]
 pub struct Upstream {
     destination: Destination,
+    /// The Host header of every call.
+    host: Result<HeaderValue, UpstreamError>,
     limits: TimeLimits,
     pool: Arc<pool::Pool>,
 }
@@ -64,7 +66,7 @@ pub struct Upstream {
 impl Upstream {
     /// An upstream without connections; they are made when needed.
     pub fn new(destination: Destination, limits: TimeLimits) -> Self {
-        Self { destination, limits, pool: Arc::default() }
+        Self { host: destination.host_header(), destination, limits, pool: Arc::default() }
     }
 
     /// Where the connections go.
@@ -82,7 +84,7 @@ impl Upstream {
     pub async fn send(&self, call: Call) -> Result<Answer, UpstreamError> {
         let started = tokio::time::Instant::now();
         let total = self.limits.total.map(|limit| started + limit);
-        let mut request = call.into_request(&self.destination)?;
+        let mut request = call.into_request(self.host.clone()?);
         loop {
             match self.pool.take() {
                 pool::Taken::Idle(exchange) => match exchange.send(request, &self.limits, started, total).await? {
@@ -111,14 +113,12 @@ impl Upstream {
 }
 
 impl Call {
-    fn into_request(self, destination: &Destination) -> Result<http::Request<Segments>, UpstreamError> {
+    fn into_request(self, host: HeaderValue) -> http::Request<Segments> {
         let mut request = http::Request::new(self.body);
         *request.method_mut() = self.method;
         *request.uri_mut() = self.target;
         *request.headers_mut() = self.headers;
-        if !request.headers().contains_key(http::header::HOST) {
-            request.headers_mut().insert(http::header::HOST, destination.host_header()?);
-        }
-        Ok(request)
+        request.headers_mut().insert(http::header::HOST, host);
+        request
     }
 }

@@ -219,7 +219,7 @@ async fn answers_never_mix() {
         let client = Tongue::ALL[number % 3];
         let body = client.body_saying("m", true, &tag);
         let mut answer = ClientRequest::post(client.path()).body(body).open(address).await.unwrap();
-        let leaves = number % 2 == 0;
+        let leaves = number.is_multiple_of(2);
         let mut all = Vec::new();
         while let Some(chunk) = answer.next_chunk().await {
             all.extend_from_slice(&chunk);

@@ -1,14 +1,21 @@
 //! What the data plane does, seen from both sides over real sockets: a scripted upstream behind it, a client before it.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on has failed")]
+
 #[path = "../support/mod.rs"]
 mod support;
 
 mod access;
+mod backends;
 mod broken;
 mod cancel;
+mod demo;
 mod errors;
 mod failover;
+mod openwebui;
 mod relay;
+mod seed_ollama;
+mod seed_openai;
 mod setup;
 mod streaming;
 mod tongue;

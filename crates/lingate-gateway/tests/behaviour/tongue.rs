@@ -5,7 +5,7 @@ use serde_json::Value;
 
 /// A dialect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Tongue {
+pub(crate) enum Tongue {
     OpenAi,
     Anthropic,
     Ollama,
@@ -15,10 +15,10 @@ use Tongue::{Anthropic, Ollama, OpenAi};
 
 impl Tongue {
     /// All of them.
-    pub const ALL: [Self; 3] = [OpenAi, Anthropic, Ollama];
+    pub(crate) const ALL: [Self; 3] = [OpenAi, Anthropic, Ollama];
 
     /// Where a client asks.
-    pub fn path(self) -> &'static str {
+    pub(crate) fn path(self) -> &'static str {
         match self {
             OpenAi => "/v1/chat/completions",
             Anthropic => "/v1/messages",
@@ -27,7 +27,7 @@ impl Tongue {
     }
 
     /// A kind of backend that speaks it.
-    pub fn kind(self) -> &'static str {
+    pub(crate) fn kind(self) -> &'static str {
         match self {
             OpenAi => "vllm",
             Anthropic => "anthropic",
@@ -36,28 +36,28 @@ impl Tongue {
     }
 
     /// A client's body.
-    pub fn body(self, model: &str, stream: bool) -> String {
+    pub(crate) fn body(self, model: &str, stream: bool) -> String {
         self.body_saying(model, stream, "hi")
     }
 
     /// A client's body with this text.
-    pub fn body_saying(self, model: &str, stream: bool, text: &str) -> String {
+    pub(crate) fn body_saying(self, model: &str, stream: bool, text: &str) -> String {
         let max = if self == Anthropic { r#""max_tokens":64,"# } else { "" };
         format!(r#"{{"model":"{model}",{max}"messages":[{{"role":"user","content":"{text}"}}],"stream":{stream}}}"#)
     }
 
     /// A client's request.
-    pub fn request(self, stream: bool) -> ClientRequest {
+    pub(crate) fn request(self, stream: bool) -> ClientRequest {
         ClientRequest::post(self.path()).body(self.body("m", stream))
     }
 
     /// The type of a stream.
-    pub fn stream_type(self) -> &'static str {
+    pub(crate) fn stream_type(self) -> &'static str {
         if self == Ollama { "application/x-ndjson" } else { "text/event-stream" }
     }
 
     /// What an upstream's stream begins with, before any text.
-    pub fn opening(self) -> String {
+    pub(crate) fn opening(self) -> String {
         match self {
             OpenAi => openai_chunk(r#"{"role":"assistant","content":""}"#, "null"),
             Anthropic => [
@@ -70,7 +70,7 @@ impl Tongue {
     }
 
     /// One piece of text of an upstream's stream.
-    pub fn delta(self, text: &str) -> String {
+    pub(crate) fn delta(self, text: &str) -> String {
         match self {
             OpenAi => openai_chunk(&format!(r#"{{"content":"{text}"}}"#), "null"),
             Anthropic => event(&format!(
@@ -84,7 +84,7 @@ impl Tongue {
     }
 
     /// What says why the text ended, before the terminator; nothing in Ollama's form.
-    pub fn finish(self) -> String {
+    pub(crate) fn finish(self) -> String {
         match self {
             OpenAi => openai_chunk("{}", r#""stop""#),
             Anthropic => [
@@ -97,7 +97,7 @@ impl Tongue {
     }
 
     /// The end of an upstream's stream.
-    pub fn end(self) -> String {
+    pub(crate) fn end(self) -> String {
         match self {
             OpenAi => "data: [DONE]\n\n".to_owned(),
             Anthropic => event(r#"{"type":"message_stop"}"#),
@@ -108,18 +108,18 @@ impl Tongue {
     }
 
     /// A whole stream with these texts.
-    pub fn stream(self, texts: &[&str]) -> String {
+    pub(crate) fn stream(self, texts: &[&str]) -> String {
         let deltas: String = texts.iter().map(|text| self.delta(text)).collect();
         [self.opening(), deltas, self.finish(), self.end()].concat()
     }
 
     /// An upstream's answer that is such a stream.
-    pub fn streaming(self, steps: Vec<Step>) -> Reply {
+    pub(crate) fn streaming(self, steps: Vec<Step>) -> Reply {
         Reply::stream(self.stream_type(), steps)
     }
 
     /// An upstream's whole answer.
-    pub fn whole(self, text: &str) -> String {
+    pub(crate) fn whole(self, text: &str) -> String {
         match self {
             OpenAi => format!(
                 r#"{{"id":"c1","object":"chat.completion","created":1,"model":"real","choices":[{{"index":0,"message":{{"role":"assistant","content":"{text}"}},"finish_reason":"stop"}}],"usage":{{"prompt_tokens":3,"completion_tokens":5,"total_tokens":8}}}}"#
@@ -134,7 +134,7 @@ impl Tongue {
     }
 
     /// An upstream's error body.
-    pub fn refusal(self, message: &str) -> String {
+    pub(crate) fn refusal(self, message: &str) -> String {
         match self {
             OpenAi => format!(r#"{{"error":{{"message":"{message}","type":"some_error","param":null,"code":null}}}}"#),
             Anthropic => format!(r#"{{"type":"error","error":{{"type":"api_error","message":"{message}"}}}}"#),
@@ -143,7 +143,7 @@ impl Tongue {
     }
 
     /// An error as an event of an upstream's stream.
-    pub fn error_event(self, message: &str) -> String {
+    pub(crate) fn error_event(self, message: &str) -> String {
         match self {
             OpenAi => format!("data: {}\n\n", self.refusal(message)),
             Anthropic => event(&self.refusal(message)),
@@ -152,7 +152,7 @@ impl Tongue {
     }
 
     /// Whether a client's stream holds the sign of a normal end.
-    pub fn has_ended(self, stream: &str) -> bool {
+    pub(crate) fn has_ended(self, stream: &str) -> bool {
         match self {
             OpenAi => stream.contains("[DONE]"),
             Anthropic => stream.contains("message_stop"),
@@ -161,7 +161,7 @@ impl Tongue {
     }
 
     /// The text of a client's whole answer.
-    pub fn text(self, answer: &Value) -> &str {
+    pub(crate) fn text(self, answer: &Value) -> &str {
         let text = match self {
             OpenAi => &answer["choices"][0]["message"]["content"],
             Anthropic => &answer["content"][0]["text"],
@@ -171,7 +171,7 @@ impl Tongue {
     }
 
     /// The message of an error answer, whose form must be the dialect's.
-    pub fn error(self, answer: &Answer) -> String {
+    pub(crate) fn error(self, answer: &Answer) -> String {
         assert_eq!(answer.header("content-type"), Some("application/json"), "{}", answer.text());
         let has_id = self != Anthropic || answer.json()["request_id"].is_string();
         assert!(has_id, "{}", answer.text());
@@ -179,7 +179,7 @@ impl Tongue {
     }
 
     /// The message of the error that ends a client's stream, if one does, in the dialect's form.
-    pub fn stream_error(self, stream: &str) -> Option<String> {
+    pub(crate) fn stream_error(self, stream: &str) -> Option<String> {
         let last = stream.trim_end().lines().last()?;
         let data = if self == Ollama { last } else { last.strip_prefix("data:")? };
         if self == Anthropic && !stream.contains("event: error\n") {

@@ -11,17 +11,17 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 /// A running gateway; it stops when dropped.
-pub struct TestGateway {
+pub(crate) struct TestGateway {
     /// Where it listens.
-    pub address: SocketAddr,
+    pub(crate) address: SocketAddr,
     /// The data plane itself.
-    pub gateway: Arc<Gateway>,
+    pub(crate) gateway: Arc<Gateway>,
     _tasks: JoinSet<()>,
     _store: Store,
 }
 
 /// Reads a configuration, which must be good.
-pub fn config(yaml: &str) -> Config {
+pub(crate) fn config(yaml: &str) -> Config {
     match parse(yaml, "test.yaml", &FixedEnvironment::new()) {
         Ok(loaded) => loaded.config,
         Err(errors) => panic!("{errors}"),
@@ -30,13 +30,13 @@ pub fn config(yaml: &str) -> Config {
 
 impl TestGateway {
     /// Starts on a store of its own.
-    pub async fn start(yaml: &str) -> Self {
+    pub(crate) async fn start(yaml: &str) -> Self {
         let store = Store::open_temporary().await.unwrap();
         Self::start_on(yaml, store).await
     }
 
     /// Starts on this store.
-    pub async fn start_on(yaml: &str, store: Store) -> Self {
+    pub(crate) async fn start_on(yaml: &str, store: Store) -> Self {
         let gateway = Gateway::new(config(yaml), &store, [7; 16]).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -61,5 +61,11 @@ impl TestGateway {
             }
         });
         Self { address, gateway, _tasks: tasks, _store: store }
+    }
+}
+
+impl Drop for TestGateway {
+    fn drop(&mut self) {
+        self.gateway.end_streams();
     }
 }

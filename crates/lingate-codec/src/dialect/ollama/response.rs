@@ -2,9 +2,11 @@
 
 use super::error;
 use super::line::{Body, Call, Ending, LineWriter};
+use crate::dialect::halves::Half;
 use crate::dialect::{AnswerContext, Stamp};
 use crate::ir::{Answer, ApiError, Block, Event, Finish, FinishReason, Logprob, Operation, Start, Usage};
 use crate::json::{Object, Raw};
+use std::collections::HashSet;
 
 /// Reads a whole answer. An upstream that streams although it was not asked to is understood too.
 pub(super) fn decode(_operation: Operation, body: &[u8], out: &mut Vec<Event>) {
@@ -43,6 +45,8 @@ pub(super) struct Reader {
     ended: bool,
     /// Calls so far.
     calls: usize,
+    text: Half,
+    thought: Half,
 }
 
 impl Reader {
@@ -93,8 +97,8 @@ impl Reader {
         }
         let said = message.as_ref().unwrap_or(object);
         let text = message.as_ref().map_or(response, |message| message.given("content"));
-        push_text(said.given("thinking"), Event::Reasoning, out);
-        push_text(text, Event::Text, out);
+        self.read_thought(said.given("thinking"), out);
+        self.read_text(text, out);
         if let Some(logprobs) = object.given("logprobs") {
             let logprobs = read_logprobs(logprobs, true);
             if !logprobs.is_empty() {
@@ -111,6 +115,18 @@ impl Reader {
             out.push(Event::Finish(Finish { reason: reason(object), stop_sequence: None }));
             out.push(Event::End);
         }
+    }
+
+    /// A piece of the text.
+    pub(super) fn read_text(&mut self, piece: Option<Raw<'_>>, out: &mut Vec<Event>) {
+        let text = piece.and_then(|piece| self.text.join(piece)).filter(|text| !text.is_empty());
+        out.extend(text.map(|text| Event::Text(text.into_owned())));
+    }
+
+    /// A piece of the thought.
+    pub(super) fn read_thought(&mut self, piece: Option<Raw<'_>>, out: &mut Vec<Event>) {
+        let text = piece.and_then(|piece| self.thought.join(piece)).filter(|text| !text.is_empty());
+        out.extend(text.map(|text| Event::Reasoning(text.into_owned())));
     }
 
     /// A call comes whole.
@@ -141,12 +157,6 @@ impl Reader {
             self.ended = true;
             out.push(Event::Error(ApiError::upstream("the upstream's stream ended before the answer was complete")));
         }
-    }
-}
-
-fn push_text(value: Option<Raw<'_>>, event: impl Fn(String) -> Event, out: &mut Vec<Event>) {
-    if let Some(text) = value.and_then(Raw::string).filter(|text| !text.is_empty()) {
-        out.push(event(text.into_owned()));
     }
 }
 
@@ -193,12 +203,15 @@ fn read_logprobs(list: Raw<'_>, with_top: bool) -> Vec<Logprob> {
 /// Appends a whole answer.
 pub(super) fn encode(answer: &Answer, context: &AnswerContext, at: Stamp, out: &mut Vec<u8>) {
     let (mut content, mut thinking, mut calls) = (Vec::new(), Vec::new(), Vec::new());
+    let mut ids = HashSet::new();
     for block in &answer.blocks {
         match block {
             Block::Text { text, .. } | Block::Refusal { text } => content.push(text.as_str()),
             Block::Reasoning { text, .. } if !text.is_empty() => thinking.push(text.as_str()),
             Block::Reasoning { .. } | Block::RedactedReasoning { .. } => {}
             Block::ToolCall { call, id, name, arguments } => {
+                // An id that an earlier call has is none: the writer makes another.
+                let id = if ids.insert(id.as_str()) { id } else { "" };
                 calls.push(Call { number: *call, id, name, arguments });
             }
         }

@@ -4,10 +4,10 @@ use super::super::usage::{self, Counts};
 use super::super::{error, response};
 use super::quick;
 use crate::dialect::StreamDecoder;
+use crate::dialect::halves::Half;
 use crate::frame::Frame;
 use crate::ir::{ApiError, Citation, Event, Start};
 use crate::json::{Object, Raw};
-use std::borrow::Cow;
 
 /// How many blocks may be open at once; the API opens one.
 const MAX_OPEN: usize = 64;
@@ -17,6 +17,8 @@ const MAX_OPEN: usize = 64;
 struct Open {
     index: u64,
     kind: Kind,
+    /// The end of its text so far.
+    half: Half,
 }
 
 #[derive(Debug)]
@@ -183,7 +185,7 @@ impl Decoder {
         if self.open.len() == MAX_OPEN {
             self.open.remove(0);
         }
-        self.open.push(Open { index: index(object), kind });
+        self.open.push(Open { index: index(object), kind, half: Half::default() });
     }
 
     fn block_delta(&mut self, object: &Object<'_>, out: &mut Vec<Event>) {
@@ -193,20 +195,23 @@ impl Decoder {
             let citation = delta.given("citation").and_then(Raw::object);
             let Some(citation) = citation.map(|citation| response::read_citation(&citation)) else { return };
             match self.open(index(object)) {
-                Some(Kind::Text(false, early)) => early.push(citation),
+                Some(Open { kind: Kind::Text(false, early), .. }) => early.push(citation),
                 _ => out.push(Event::Citation(citation)),
             }
-        } else if let Some(text) = quick::member_of(kind).and_then(|member| delta.string(member)) {
+        } else if let Some(text) = quick::member_of(kind).and_then(|member| delta.get(member)) {
             self.piece(index(object), kind, text, out);
         }
     }
 
     /// A piece of text of any kind.
-    fn piece(&mut self, index: u64, kind: &[u8], text: Cow<'_, str>, out: &mut Vec<Event>) {
-        if text.is_empty() {
-            return;
-        }
-        match (kind, self.open(index)) {
+    fn piece(&mut self, index: u64, kind: &[u8], piece: Raw<'_>, out: &mut Vec<Event>) {
+        let mut open = self.open(index);
+        let text = match &mut open {
+            Some(open) => open.half.join(piece),
+            None => piece.string(),
+        };
+        let Some(text) = text.filter(|text| !text.is_empty()) else { return };
+        match (kind, open.map(|open| &mut open.kind)) {
             (b"text_delta", open) => {
                 out.push(Event::Text(text.into_owned()));
                 if let Some(Kind::Text(given, early)) = open {
@@ -225,8 +230,8 @@ impl Decoder {
     }
 
     /// The open block of that index.
-    fn open(&mut self, index: u64) -> Option<&mut Kind> {
-        self.open.iter_mut().rev().find(|open| open.index == index).map(|open| &mut open.kind)
+    fn open(&mut self, index: u64) -> Option<&mut Open> {
+        self.open.iter_mut().rev().find(|open| open.index == index)
     }
 
     fn block_stop(&mut self, object: &Object<'_>, out: &mut Vec<Event>) {

@@ -252,6 +252,8 @@ fn write_special(
             Concept::WebSearch => Some("searching the web is not done"),
             Concept::McpServers => Some("MCP servers are not called"),
             Concept::Container => Some("containers are not kept"),
+            Concept::ResponseFormat => Some("this form of an answer is not given"),
+            Concept::ToolChoice => Some("this choice among tools is not taken"),
             Concept::Functions | Concept::FunctionCall => Some("functions in their old form are not taken"),
             _ => {
                 reports.loss.path(extra.path.as_str());

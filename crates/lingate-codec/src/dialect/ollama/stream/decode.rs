@@ -4,8 +4,7 @@ use crate::dialect::StreamDecoder;
 use crate::dialect::ollama::response::Reader;
 use crate::frame::Frame;
 use crate::ir::Event;
-use crate::json::{Kind, Object, Raw};
-use std::borrow::Cow;
+use crate::json::{Object, Raw};
 
 /// Reads a stream of chat or generate lines.
 #[derive(Debug, Default)]
@@ -20,11 +19,10 @@ impl StreamDecoder for Decoder {
         if self.reader.ended() {
             return;
         }
-        if let Some(text) = self.head.as_ref().and_then(|head| head.plain_text(&frame.data)) {
-            if !text.is_empty() {
-                out.push(Event::Text(text.into_owned()));
-            }
-            return;
+        match self.head.as_ref().and_then(|head| head.piece(&frame.data)) {
+            Some((Kind::Text, piece)) => return self.reader.read_text(Some(piece), out),
+            Some((Kind::Thought, piece)) => return self.reader.read_thought(Some(piece), out),
+            None => {}
         }
         self.reader.read_line(&frame.data, out);
         if self.head.is_none() && self.reader.started() {
@@ -47,7 +45,7 @@ impl StreamDecoder for Decoder {
 impl Decoder {
     /// Whether a line holds nothing that a tap must tell: it says `done: false` and no error.
     fn only_content(&self, line: &[u8]) -> bool {
-        if self.head.as_ref().is_some_and(|head| head.plain_text(line).is_some()) {
+        if self.head.as_ref().is_some_and(|head| head.piece(line).is_some()) {
             return true;
         }
         let done = Object::find(line, "done");
@@ -73,10 +71,16 @@ impl Head {
     }
 
     /// The text of a line of exactly the usual form; `None` for any other, which says nothing about it.
-    fn plain_text<'l>(&self, line: &'l [u8]) -> Option<Cow<'l, str>> {
-        const FORMS: [(&[u8], &[u8]); 2] = [
-            (b"\",\"message\":{\"role\":\"assistant\",\"content\":", b"},\"done\":false}"),
-            (b"\",\"response\":", b",\"done\":false}"),
+    fn piece<'l>(&self, line: &'l [u8]) -> Option<(Kind, Raw<'l>)> {
+        const FORMS: [(Kind, &[u8], &[u8]); 4] = [
+            (
+                Kind::Thought,
+                b"\",\"message\":{\"role\":\"assistant\",\"content\":\"\",\"thinking\":",
+                b"},\"done\":false}",
+            ),
+            (Kind::Thought, b"\",\"response\":\"\",\"thinking\":", b",\"done\":false}"),
+            (Kind::Text, b"\",\"message\":{\"role\":\"assistant\",\"content\":", b"},\"done\":false}"),
+            (Kind::Text, b"\",\"response\":", b",\"done\":false}"),
         ];
         if self.0.is_empty() {
             return None;
@@ -86,8 +90,19 @@ impl Head {
         if !stamp.iter().all(|byte| byte.is_ascii_alphanumeric() || b":.+-".contains(byte)) {
             return None;
         }
-        let text = FORMS.iter().find_map(|(before, after)| rest.strip_prefix(*before)?.strip_suffix(*after))?;
+        let form = |(kind, before, after): &(Kind, &[u8], &[u8])| {
+            Some((*kind, rest.strip_prefix(*before)?.strip_suffix(*after)?))
+        };
+        let (kind, text) = FORMS.iter().find_map(form)?;
         // What is more than one string is no JSON value.
-        Raw::parse(text).ok().filter(|text| text.kind() == Kind::String)?.string()
+        let text = Raw::parse(text).ok().filter(|text| text.escaped().is_some())?;
+        Some((kind, text))
     }
+}
+
+/// What a line is a piece of.
+#[derive(Debug, Clone, Copy)]
+enum Kind {
+    Text,
+    Thought,
 }

@@ -4,7 +4,7 @@ use crate::dialect::ollama::error;
 use crate::dialect::ollama::line::{Body, Call, Ending, LineWriter};
 use crate::dialect::{AnswerContext, Stamp, StreamEncoder};
 use crate::ir::{Event, FinishReason, Usage};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 /// Writes a stream. Text goes out at once; a call when it is whole, because its arguments are an object here; the
 /// line that ends the answer when the upstream has ended, because usage may come as late as that.
@@ -13,6 +13,8 @@ pub(in crate::dialect::ollama) struct Encoder {
     lines: LineWriter,
     /// Calls that are not yet whole, by number. Their size is bounded by the upstream's answer.
     open: BTreeMap<usize, OpenCall>,
+    /// Ids of the calls told of.
+    ids: HashSet<String>,
     usage: Usage,
     reason: Option<FinishReason>,
     /// When the first content came, nanoseconds after the request.
@@ -32,6 +34,7 @@ impl Encoder {
         Self {
             lines: LineWriter::new(context),
             open: BTreeMap::new(),
+            ids: HashSet::new(),
             usage: Usage::default(),
             reason: None,
             first_content: None,
@@ -47,6 +50,8 @@ impl Encoder {
 
     fn call(&mut self, number: usize, at: Stamp, out: &mut Vec<u8>) {
         let Some(OpenCall { id, name, arguments }) = self.open.remove(&number) else { return };
+        // An id that an earlier call has is none: the writer makes another.
+        let id = if self.ids.insert(id.clone()) { id } else { String::new() };
         let call = Call { number, id: &id, name: &name, arguments: &arguments };
         self.line(Body { calls: &[call], ..Body::default() }, at, out);
     }

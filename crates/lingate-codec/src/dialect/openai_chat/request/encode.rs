@@ -224,6 +224,12 @@ fn specials(writing: &mut Writing<'_, '_, '_>, w: &mut Writer<'_>) -> Result<(),
         let empty = matches!(extra.value.bytes(), b"\"\"" | b"[]" | b"{}" | b"false" | b"null");
         let what = match concept {
             _ if empty => continue,
+            // Of use to the server that was asked for, and to no other.
+            Concept::KeepAlive
+            | Concept::ContextLength
+            | Concept::RunnerOption
+            | Concept::Truncate
+            | Concept::Shift => continue,
             Concept::Template => "a prompt template is not taken",
             Concept::Context => "the token context of an earlier answer is not taken",
             Concept::RawPrompt => "a prompt without the model's template is not taken in a chat",

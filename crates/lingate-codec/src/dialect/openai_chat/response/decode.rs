@@ -22,7 +22,7 @@ pub(in crate::dialect::openai_chat) fn decode(body: &[u8], out: &mut Vec<Event>)
     out.push(Event::Start(read::start(&object)));
     let mut calls = Calls::default();
     if let Some(message) = choice.given("message").or_else(|| choice.given("delta")).and_then(Raw::object) {
-        read::content(&message, out);
+        read::content(&message, &mut read::Texts::default(), out);
         calls.read(&message, out);
     } else if let Some(text) = choice.string("text").filter(|text| !text.is_empty()) {
         out.push(Event::Text(text.into_owned()));

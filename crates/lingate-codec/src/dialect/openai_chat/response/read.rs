@@ -1,6 +1,7 @@
 //! Pieces that whole answers and stream chunks share, read. Upstreams are messy: what is missing, null or of a
 //! strange kind is left out, never an error.
 
+use crate::dialect::halves::Half;
 use crate::ir::{Citation, Event, Logprob, Start, Usage};
 use crate::json::{Object, Raw};
 
@@ -56,17 +57,41 @@ pub(in crate::dialect::openai_chat) fn usage(value: Raw<'_>) -> Option<Usage> {
     usage.is_known().then_some(usage)
 }
 
+/// The texts that come in pieces.
+#[derive(Debug, Default)]
+pub(in crate::dialect::openai_chat) struct Texts {
+    text: Half,
+    thought: Half,
+}
+
+impl Texts {
+    /// A piece of the text.
+    pub(in crate::dialect::openai_chat) fn text(&mut self, piece: Raw<'_>, out: &mut Vec<Event>) {
+        if let Some(text) = self.text.join(piece).filter(|text| !text.is_empty()) {
+            out.push(Event::Text(text.into_owned()));
+        }
+    }
+
+    /// A piece of the thought.
+    pub(in crate::dialect::openai_chat) fn thought(&mut self, piece: Raw<'_>, out: &mut Vec<Event>) {
+        if let Some(text) = self.thought.join(piece).filter(|text| !text.is_empty()) {
+            out.push(Event::Reasoning(text.into_owned()));
+        }
+    }
+}
+
 /// Thoughts, text, sources and refusal of a message or delta, in this order.
-pub(in crate::dialect::openai_chat) fn content(message: &Object<'_>, out: &mut Vec<Event>) {
+pub(in crate::dialect::openai_chat) fn content(message: &Object<'_>, texts: &mut Texts, out: &mut Vec<Event>) {
     let text = |key| message.string(key).filter(|text| !text.is_empty());
+    let given = |key| message.get(key).filter(|text| text.escaped().is_some_and(|text| !text.is_empty()));
     // vLLM's newer and the older spelling; a proxy that sends both sends the same text twice.
-    if let Some(thought) = text("reasoning_content").or_else(|| text("reasoning")) {
-        out.push(Event::Reasoning(thought.into_owned()));
+    if let Some(thought) = given("reasoning_content").or_else(|| given("reasoning")) {
+        texts.thought(thought, out);
     }
     if let Some(value) = message.get("content") {
         match value.array() {
             Some(parts) => parts.for_each(|part| content_part(part, out)),
-            None => push_text(value, Event::Text, out),
+            None => texts.text(value, out),
         }
     }
     if let Some(annotations) = message.get("annotations").and_then(Raw::array) {

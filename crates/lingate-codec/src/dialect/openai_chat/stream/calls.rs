@@ -1,5 +1,6 @@
 //! Calls in an answer: entries of `tool_calls`, put in order whatever their upstream made of ids and indexes.
 
+use crate::dialect::halves::Half;
 use crate::ir::Event;
 use crate::json::{Object, Raw};
 use std::borrow::Cow;
@@ -29,6 +30,8 @@ struct Call {
     /// Arguments that came before the name.
     waiting: String,
     arguments: Nesting,
+    /// The end of the arguments so far.
+    half: Half,
     /// The last message or delta that had an entry for it.
     round: usize,
 }
@@ -38,7 +41,7 @@ struct Entry<'a> {
     index: Option<u64>,
     id: Cow<'a, str>,
     name: Cow<'a, str>,
-    arguments: Cow<'a, str>,
+    arguments: Option<Raw<'a>>,
 }
 
 impl Calls {
@@ -61,6 +64,13 @@ impl Calls {
         if let Some(function) = message.get("function_call").and_then(Raw::object) {
             self.add(&Entry::new(None, None, &function), out);
         }
+    }
+
+    /// Reads a delta that holds nothing but more arguments of one call.
+    pub(super) fn more(&mut self, index: u64, arguments: Raw<'_>, out: &mut Vec<Event>) {
+        self.round += 1;
+        let (id, name) = (Cow::Borrowed(""), Cow::Borrowed(""));
+        self.add(&Entry { index: Some(index), id, name, arguments: Some(arguments) }, out);
     }
 
     /// The answer is complete, and with it all its calls. What never got a name cannot be called.
@@ -98,15 +108,13 @@ impl Calls {
                 out.push(Event::ToolCallArguments { call: number, fragment });
             }
         }
-        if entry.arguments.is_empty() {
-            return;
-        }
-        call.arguments.read(&entry.arguments);
+        // Some servers send the object itself.
+        let text = entry.arguments.map(|raw| call.half.join(raw).unwrap_or_else(|| raw.text()));
+        let Some(text) = text.filter(|text| !text.is_empty()) else { return };
+        call.arguments.read(&text);
         match call.number {
-            Some(number) => {
-                out.push(Event::ToolCallArguments { call: number, fragment: entry.arguments.clone().into_owned() });
-            }
-            None => call.waiting.push_str(&entry.arguments),
+            Some(number) => out.push(Event::ToolCallArguments { call: number, fragment: text.into_owned() }),
+            None => call.waiting.push_str(&text),
         }
     }
 
@@ -152,10 +160,7 @@ impl Call {
 
 impl<'a> Entry<'a> {
     fn new(index: Option<u64>, id: Option<Cow<'a, str>>, function: &Object<'a>) -> Self {
-        let arguments = match function.given("arguments") {
-            None => Cow::Borrowed(""),
-            Some(value) => value.string().unwrap_or_else(|| value.text()),
-        };
+        let arguments = function.given("arguments");
         let name = function.string("name").unwrap_or_default();
         Self { index, id: id.unwrap_or_default(), name, arguments }
     }

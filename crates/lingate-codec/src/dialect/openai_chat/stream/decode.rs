@@ -2,6 +2,7 @@
 
 use super::calls::Calls;
 use super::glance::{self, Surroundings};
+use super::quick::{self, Piece};
 use crate::dialect::StreamDecoder;
 use crate::dialect::openai_chat::error;
 use crate::dialect::openai_chat::response::{read, words};
@@ -15,6 +16,7 @@ pub(in crate::dialect::openai_chat) struct Decoder {
     started: bool,
     /// Of the last chunk that held content alone.
     around: Surroundings,
+    texts: read::Texts,
     calls: Calls,
     /// The reason that was read and not yet told.
     finish: Option<FinishReason>,
@@ -28,10 +30,16 @@ impl StreamDecoder for Decoder {
             return;
         }
         let data = frame.data.trim_ascii();
-        if let Some(delta) = self.around.inside(data).filter(|_| frame.event.is_empty())
-            && let Ok(delta) = Object::parse(delta)
-        {
-            return self.delta(&delta, out);
+        if let Some(delta) = self.around.inside(data).filter(|_| frame.event.is_empty()) {
+            match quick::read(delta) {
+                Some(Piece::Text(text)) => return self.texts.text(text, out),
+                Some(Piece::Thought(text)) => return self.texts.thought(text, out),
+                Some(Piece::Arguments(index, text)) => return self.calls.more(index, text, out),
+                None => {}
+            }
+            if let Ok(delta) = Object::parse(delta) {
+                return self.delta(&delta, out);
+            }
         }
         if data == b"[DONE]" {
             self.tell_finish(out);
@@ -138,7 +146,7 @@ impl Decoder {
     }
 
     fn delta(&mut self, delta: &Object<'_>, out: &mut Vec<Event>) {
-        read::content(delta, out);
+        read::content(delta, &mut self.texts, out);
         self.calls.read(delta, out);
     }
 

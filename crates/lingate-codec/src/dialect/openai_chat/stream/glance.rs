@@ -49,6 +49,8 @@ pub(super) struct Surroundings {
     /// Up to the delta's value; empty while nothing is known.
     head: Vec<u8>,
     tail: Vec<u8>,
+    /// Whether padding follows the tail.
+    padded: bool,
 }
 
 impl Surroundings {
@@ -57,7 +59,10 @@ impl Surroundings {
 
     /// Remembers what stands around `delta`, which is a part of `data`.
     pub(super) fn learn(&mut self, data: &[u8], delta: Range<usize>) {
-        let (Some(head), Some(tail)) = (data.get(..delta.start), data.get(delta.end..)) else { return };
+        let padding = padding(data).filter(|start| *start > delta.end);
+        self.padded = padding.is_some();
+        let end = padding.unwrap_or(data.len());
+        let (Some(head), Some(tail)) = (data.get(..delta.start), data.get(delta.end..end)) else { return };
         self.head.clear();
         self.tail.clear();
         if head.len() + tail.len() <= Self::MOST {
@@ -71,6 +76,16 @@ impl Surroundings {
         if self.head.is_empty() {
             return None;
         }
+        let data = if self.padded { data.get(..padding(data)?)? } else { data };
         data.strip_prefix(self.head.as_slice())?.strip_suffix(self.tail.as_slice())
     }
+}
+
+/// Where the random text begins that OpenAI ends its chunks with, so that their lengths tell nothing:
+/// `…,"obfuscation":"3xK9a"}`. Its end is the chunk's.
+fn padding(data: &[u8]) -> Option<usize> {
+    let inside = data.strip_suffix(b"\"}")?;
+    let start = memchr::memrchr(b'"', inside)? + 1;
+    let (before, text) = inside.split_at(start);
+    (before.ends_with(b",\"obfuscation\":\"") && text.iter().all(u8::is_ascii_alphanumeric)).then_some(start)
 }

@@ -4,6 +4,7 @@ mod calls;
 mod decode;
 mod encode;
 mod glance;
+mod quick;
 
 pub(super) use calls::Calls;
 pub(super) use decode::Decoder;

@@ -1,13 +1,12 @@
 //! Appends `system` and `messages`.
 
-use super::super::super::MAX_CALL_ID;
 use super::super::blocks::InIr;
 use super::super::kept::Kept;
 use super::super::turns::{Item, Turn, Turns, is_sent};
 use super::super::write_input;
+use super::call_ids::CallIds;
 use super::plain_text;
 use crate::dialect::{Target, Unsupported};
-use crate::ids::legal_call_id;
 use crate::ir::{
     Concept, Family, File, FileSource, Image, ImageSource, Loss, Part, Request, Role, ToolCall, ToolResult,
 };
@@ -24,7 +23,8 @@ pub(super) fn write(
     writer: &mut Writer<'_>,
 ) -> Result<(), Unsupported> {
     let native = request.family == Family::Anthropic;
-    let mut content = Content { request, target, native, kept: Kept::new(request), loss, writer };
+    let mut content =
+        Content { request, target, native, kept: Kept::new(request), ids: CallIds::default(), loss, writer };
     if !turns.system.is_empty() {
         content.writer.key("system");
         content.items(&[], &turns.system)?;
@@ -45,6 +45,7 @@ struct Content<'c, 'w, 'a> {
     target: &'c Target<'c>,
     native: bool,
     kept: Kept<'c>,
+    ids: CallIds,
     loss: &'c mut Loss,
     writer: &'c mut Writer<'w>,
 }
@@ -160,7 +161,7 @@ impl Content<'_, '_, '_> {
 
     fn image(&mut self, image: &Image<'_>, message: usize, place: InIr) -> Result<(), Unsupported> {
         if image.detail.as_ref().is_some_and(|detail| detail != "auto") {
-            self.loss.path("detail");
+            self.loss.path("image_url.detail");
         }
         self.writer.string_member("type", "image");
         match &image.source {
@@ -291,7 +292,7 @@ impl Content<'_, '_, '_> {
 
     fn call(&mut self, call: &ToolCall<'_>) {
         self.writer.string_member("type", "tool_use");
-        self.writer.string_member("id", &legal_call_id(&call.id, MAX_CALL_ID));
+        self.writer.string_member("id", &self.ids.call(&call.id));
         self.writer.string_member("name", &call.name);
         self.writer.key("input");
         write_input(&call.arguments, self.writer);
@@ -302,7 +303,7 @@ impl Content<'_, '_, '_> {
 
     fn result(&mut self, result: &ToolResult<'_>, message: usize, place: InIr) -> Result<(), Unsupported> {
         self.writer.string_member("type", "tool_result");
-        self.writer.string_member("tool_use_id", &legal_call_id(&result.call_id, MAX_CALL_ID));
+        self.writer.string_member("tool_use_id", &self.ids.result(&result.call_id));
         let parts = || result.parts.iter().enumerate().filter(|(_, part)| is_sent(part, self.native));
         let only = match result.parts.as_slice() {
             [part] => plain_text(part),

@@ -7,6 +7,7 @@ use crate::dialect::{Target, Unsupported};
 use crate::ir::{Concept, Family, Loss, MaxTokens, Part, Request, ResponseFormat};
 use crate::json::{Raw, Writer};
 
+mod call_ids;
 mod content;
 
 /// Appends a request body; the losses and refusals are those of the field ladder.
@@ -61,7 +62,10 @@ fn refuse(request: &Request<'_>, target: &Target<'_>) -> Result<(), Unsupported>
     for (concept, extra) in &request.special {
         let asked = match concept {
             Concept::Modalities => extra.value.array().is_some_and(|mut all| all.any(|one| one.bytes() != b"\"text\"")),
-            Concept::AudioOutput
+            // Forms that their decoder did not understand.
+            Concept::ResponseFormat
+            | Concept::ToolChoice
+            | Concept::AudioOutput
             | Concept::WebSearch
             | Concept::Functions
             | Concept::FunctionCall
