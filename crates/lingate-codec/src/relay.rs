@@ -5,6 +5,7 @@ use crate::frame::{Frame, Framing};
 use crate::ir::ApiError;
 use crate::json::Writer;
 use std::borrow::Cow;
+use std::ops::Range;
 
 /// What must change in a stream that is relayed.
 #[derive(Debug, Clone, Default)]
@@ -56,10 +57,9 @@ impl RelayedAnswer {
     }
 }
 
-/// The edit that gives a whole answer the model name `model`: the range to replace and what by; `None` if it may
-/// pass as it is.
-pub fn rename(dialect: &dyn Dialect, model: &str, body: &[u8]) -> Option<(std::ops::Range<usize>, Vec<u8>)> {
-    let range = dialect.find_model(b"", body)?;
+/// The edit that gives a whole answer, whose model stands at `range`, the name `model`: the range to replace and
+/// what by; `None` if it may pass as it is.
+pub fn rename(range: Range<usize>, model: &str, body: &[u8]) -> Option<(Range<usize>, Vec<u8>)> {
     let mut new = Vec::with_capacity(model.len() + 2);
     Writer::new(&mut new).string(model);
     (body.get(range.clone()) != Some(&new)).then_some((range, new))

@@ -174,11 +174,12 @@ fn relay_whole(
     recorder: &mut Option<Recorder>,
 ) -> Result<Answered, Failure> {
     let mut events = Vec::new();
-    if client.refuse_empty {
+    let place = if client.refuse_empty {
         outgoing.dialect.decode_response(outgoing.operation, &body, &mut events);
+        outgoing.dialect.find_model(b"", &body)
     } else {
-        outgoing.dialect.tap_response(outgoing.operation, &body, &mut events);
-    }
+        outgoing.dialect.tap_response(outgoing.operation, &body, &mut events)
+    };
     observe(&events, recorder);
     if let Some(error) = error_of(&events) {
         return Err(Failure { try_next: true, headers, ..Failure::of(error.clone()) });
@@ -186,7 +187,7 @@ fn relay_whole(
     if client.refuse_empty && !has_content(&events) {
         return Err(no_content());
     }
-    let edit = if client.rename { rename(outgoing.dialect, &client.model, &body) } else { None };
+    let edit = place.filter(|_| client.rename).and_then(|place| rename(place, &client.model, &body));
     let body = match edit {
         None => body,
         Some((range, new)) => [&body[..range.start], &new, &body[range.end..]].concat().into(),

@@ -184,9 +184,10 @@ pub trait Dialect: Sync {
     /// Reads a whole answer (status 2xx) into events, ending with [`Event::End`] or [`Event::Error`].
     fn decode_response(&self, operation: Operation, body: &[u8], out: &mut Vec<Event>);
     /// As [`Dialect::decode_response`], but content may be left out: for answers that are relayed, of which only
-    /// usage, error and end matter.
-    fn tap_response(&self, operation: Operation, body: &[u8], out: &mut Vec<Event>) {
+    /// usage, error and end matter. Gives back where the model's name stands, as [`Dialect::find_model`] does.
+    fn tap_response(&self, operation: Operation, body: &[u8], out: &mut Vec<Event>) -> Option<Range<usize>> {
         self.decode_response(operation, body, out);
+        self.find_model(b"", body)
     }
     /// Appends a whole answer. An answer with an error or without a finish is the caller's to refuse.
     fn encode_response(&self, answer: &Answer, context: &AnswerContext, at: Stamp, out: &mut Vec<u8>);

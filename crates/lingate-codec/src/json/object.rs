@@ -87,6 +87,38 @@ impl<'a> Object<'a> {
     }
 }
 
+/// Walks over a whole text whose value must be an object, and shows each member to `see`: the inside of its name
+/// as written, and where its value stands. For texts of which few members matter: nothing is kept.
+pub(super) fn visit(text: &[u8], mut see: impl FnMut(&[u8], Range<usize>)) -> Result<(), JsonError> {
+    let mut scanner = Scanner::new(text);
+    scanner.skip_space();
+    if scanner.peek() != Some(b'{') {
+        return scanner.error("expected an object");
+    }
+    scanner.open(0)?;
+    if scanner.peek() == Some(b'}') {
+        scanner.at += 1;
+        return scanner.end();
+    }
+    loop {
+        let name_start = scanner.at + 1;
+        if scanner.peek() != Some(b'"') {
+            return scanner.error("expected a member name in quotes");
+        }
+        scanner.skip_string()?;
+        let name = &text[name_start..scanner.at - 1];
+        scanner.skip_space();
+        scanner.expect(b':', "expected ':'")?;
+        scanner.skip_space();
+        let value_start = scanner.at;
+        scanner.skip_value(1)?;
+        see(name, value_start..scanner.at);
+        if scanner.close(b'}')? {
+            return scanner.end();
+        }
+    }
+}
+
 /// The value of the first member named `key`, looked for from the front and no further: the rest of the text
 /// is not read. For frames whose other content does not matter.
 pub(super) fn find(text: &[u8], key: &str) -> Option<Range<usize>> {
@@ -112,6 +144,15 @@ pub(super) fn find(text: &[u8], key: &str) -> Option<Range<usize>> {
 }
 
 impl Object<'_> {
+    /// Walks over a whole text whose value must be an object, and shows each member to `see`: the inside of its name
+    /// as written, and where its value stands. Nothing is kept.
+    ///
+    /// # Errors
+    /// The text is not a JSON object.
+    pub fn visit(text: &[u8], see: impl FnMut(&[u8], Range<usize>)) -> Result<(), JsonError> {
+        visit(text, see)
+    }
+
     /// Where the value of the first top-level member named `key` stands in `text`; reads no further than that.
     pub fn find(text: &[u8], key: &str) -> Option<Range<usize>> {
         find(text, key)

@@ -77,8 +77,8 @@ impl Dialect for OpenAiChat {
         response::decode(body, out);
     }
 
-    fn tap_response(&self, _operation: Operation, body: &[u8], out: &mut Vec<Event>) {
-        response::tap(body, out);
+    fn tap_response(&self, _operation: Operation, body: &[u8], out: &mut Vec<Event>) -> Option<Range<usize>> {
+        response::tap(body, out)
     }
 
     fn encode_response(&self, answer: &Answer, context: &AnswerContext, _at: Stamp, out: &mut Vec<u8>) {

@@ -4,6 +4,7 @@ use super::{read, words};
 use crate::dialect::openai_chat::{error, stream::Calls};
 use crate::ir::{ApiError, Event};
 use crate::json::{Object, Raw};
+use std::ops::Range;
 
 /// Reads an answer of status 2xx.
 pub(in crate::dialect::openai_chat) fn decode(body: &[u8], out: &mut Vec<Event>) {
@@ -43,18 +44,26 @@ pub(in crate::dialect::openai_chat) fn decode(body: &[u8], out: &mut Vec<Event>)
     }
 }
 
-/// Usage, error and end of an answer that is relayed. Its choices are looked at no more closely than that there
-/// is one, and whether one of them says that it failed.
-pub(in crate::dialect::openai_chat) fn tap(body: &[u8], out: &mut Vec<Event>) {
-    let Ok(object) = Object::parse(body) else { return decode(body, out) };
-    let choices = object.get("choices").map(Raw::bytes).unwrap_or_default();
-    let empty = choices.trim_ascii_start().get(1..).is_none_or(|rest| rest.trim_ascii_start().starts_with(b"]"));
-    let failed = memchr::memmem::find(choices, br#""error""#).is_some();
-    if empty || failed || error::in_answer(&object).is_some() {
-        return decode(body, out);
+/// Usage, error and end of an answer that is relayed, and where its model's name stands. Its choices are looked at
+/// no more closely than that there is one, and whether one of them says that it failed.
+pub(in crate::dialect::openai_chat) fn tap(body: &[u8], out: &mut Vec<Event>) -> Option<Range<usize>> {
+    let (mut model, mut choices, mut usage, mut odd) = (None, 0..0, None, false);
+    let seen = Object::visit(body, |name, value| match name {
+        b"model" => model = Some(value),
+        b"choices" => choices = value,
+        b"usage" => usage = Some(value),
+        // What an error answer may hold, and names that cannot be told from these unread.
+        b"error" | b"detail" | b"error_type" | b"error_message" => odd = true,
+        _ => odd |= name.contains(&b'\\'),
+    });
+    let choices = &body[choices];
+    let empty = choices.get(1..).is_none_or(|rest| rest.trim_ascii_start().starts_with(b"]"));
+    if seen.is_err() || odd || empty || memchr::memmem::find(choices, br#""error""#).is_some() {
+        decode(body, out);
+        return model;
     }
-    if let Some(usage) = object.given("usage").and_then(read::usage) {
-        out.push(Event::Usage(usage));
-    }
+    let usage = usage.and_then(|place| Raw::parse(&body[place]).ok()).and_then(read::usage);
+    out.extend(usage.map(Event::Usage));
     out.push(Event::End);
+    model
 }
