@@ -314,13 +314,32 @@ async fn a_web_page_is_no_list() {
     let up = Upstream::start().await;
     up.on(|_| Reply::bytes(200, "<!doctype html>[\"a\"]").header("content-type", "text/html; charset=utf-8")).await;
     let stage = Stage::new(&exposing(&[("up", &up, 0)])).await;
-    assert_eq!(stage.names().await, [""; 0]);
+    for path in ["/v1/models", "/api/tags"] {
+        let (status, error) = stage.get(path).await;
+        assert_eq!(status, 503, "an empty list would say that there are no models: {error}");
+        assert!(error.to_string().contains("web page"), "{error}");
+    }
     let paths: Vec<_> = up.requests().into_iter().map(|request| request.path).collect();
     assert_eq!(paths, ["/v1/models", "/models", "/api/models", "/api/v1/models"]);
     let (status, error) = stage.post("/v1/chat/completions", chat("a")).await;
     assert_eq!((status, &error["error"]["code"]), (503, &json!("model_list_unavailable")));
     assert!(error["error"]["message"].as_str().unwrap().contains("web page"), "{error}");
     assert_eq!(up.request_count(), 4, "a failed upstream is left alone for a while");
+}
+
+#[tokio::test]
+async fn an_empty_list_is_a_list() {
+    let (empty, dead) = (listing(&[]).await, Upstream::start().await);
+    dead.on(|_| Reply::json(500, "{}")).await;
+    let stage = Stage::new(&exposing(&[("empty", &empty, 0)])).await;
+    assert_eq!(stage.names().await, [""; 0]);
+    assert_eq!(stage.get("/api/tags").await, (200, json!({"models": []})));
+    let stage = Stage::new(&exposing(&[("empty", &empty, 0), ("dead", &dead, 0)])).await;
+    let (status, error) = stage.get("/v1/models").await;
+    assert_eq!((status, &error["error"]["code"]), (503, &json!("model_list_unavailable")));
+    let virtual_model = "virtual_models:\n  - { name: mine, targets: [{ endpoint: dead, model: m }] }\n";
+    let stage = Stage::new(&(exposing(&[("dead", &dead, 0)]) + virtual_model)).await;
+    assert_eq!(stage.names().await, ["mine"], "what is known is listed");
 }
 
 #[tokio::test]

@@ -1,9 +1,11 @@
 //! The models that one client may ask for, in order, with what lists tell of each.
 
 use super::exposed::EndpointList;
+use super::find::list_unavailable;
 use super::listed::ListedModel;
 use super::lists::merge;
 use crate::endpoint::Endpoint;
+use crate::error::Failure;
 use crate::pipeline::Exchange;
 use crate::snapshot::VirtualModel;
 use std::sync::Arc;
@@ -35,14 +37,23 @@ pub(super) struct Entry<'c> {
 impl<'s> Catalogue<'s> {
     /// Virtual models in the configuration's order, then the endpoints' own; without those that the client's key may
     /// not use, and without `*`.
-    pub(super) async fn of(exchange: &'s Exchange<'_>) -> Self {
+    ///
+    /// # Errors
+    /// 503 if there is none, and an endpoint that may have some does not list them: nothing is not what is known then.
+    pub(super) async fn of(exchange: &'s Exchange<'_>) -> Result<Self, Failure> {
         let snapshot = &*exchange.snapshot;
         let lists = exchange.gateway.lists.exposing(snapshot).await;
         let mut exposed = merge(snapshot, &lists);
         exposed.retain(|(list, index)| exchange.may_use(&lists[*list].1.exposed[*index].name));
         let names = snapshot.names.iter().filter(|name| exchange.may_use(name));
-        let virtual_models = names.filter_map(|name| snapshot.models.get(name).map(|model| &**model)).collect();
-        Self { virtual_models, lists, exposed }
+        let virtual_models: Vec<_> = names.filter_map(|name| snapshot.models.get(name).map(|model| &**model)).collect();
+        if virtual_models.is_empty()
+            && exposed.is_empty()
+            && let Some((endpoint, reason)) = exchange.gateway.lists.silent(snapshot)
+        {
+            return Err(list_unavailable("no model is known", &endpoint, &reason));
+        }
+        Ok(Self { virtual_models, lists, exposed })
     }
 
     /// The models, in order.

@@ -58,11 +58,7 @@ impl Exchange<'_> {
             Known::Served(model) => Ok(model),
             Known::Unknown => Err(self.not_found(name)),
             Known::Unsure { endpoint, reason } => {
-                let name = shown(name);
-                let message =
-                    format!("model '{name}' is not known, and endpoint '{endpoint}' could not be asked: {reason}");
-                let error = ApiError::new(503, message).with_code("model_list_unavailable");
-                Err(Failure::of(error).with_retry_after(RETRY_SECONDS))
+                Err(list_unavailable(&format!("model '{}' is not known", shown(name)), &endpoint, &reason))
             }
         }
     }
@@ -93,4 +89,10 @@ impl Exchange<'_> {
         }
         ApiError::new(404, message).with_code("model_not_found").into()
     }
+}
+
+/// A 503: what is not known for want of an endpoint's list, and why there is none.
+pub(super) fn list_unavailable(what: &str, endpoint: &str, reason: &str) -> Failure {
+    let message = format!("{what}, and endpoint '{endpoint}' could not be asked: {reason}");
+    Failure::of(ApiError::new(503, message).with_code("model_list_unavailable")).with_retry_after(RETRY_SECONDS)
 }

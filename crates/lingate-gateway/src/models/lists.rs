@@ -115,7 +115,14 @@ impl Lists {
         join_all(lists).await.into_iter().flatten().collect()
     }
 
-    /// The same of memory alone.
+    /// The first endpoint that should list models but has not, by what memory knows, and why.
+    pub(super) fn silent(&self, snapshot: &Snapshot) -> Option<(String, String)> {
+        let tiers = snapshot.exposing().map(|endpoint| self.of(snapshot, endpoint));
+        let silent = tiers.into_iter().find(|tiers| tiers.known_now().is_none())?;
+        Some((silent.endpoint.name().to_owned(), silent.failure().unwrap_or_default()))
+    }
+
+    /// The lists that memory holds, in the same order.
     pub(super) fn exposing_now(&self, snapshot: &Snapshot) -> Vec<(Arc<Endpoint>, Arc<EndpointList>)> {
         let known = snapshot.exposing().map(|endpoint| (endpoint, self.of(snapshot, endpoint).known_now()));
         known.filter_map(|(endpoint, list)| Some((endpoint.clone(), list?))).collect()

@@ -23,6 +23,7 @@ mod show;
 mod show_cache;
 mod tiers;
 
+use crate::error::Failure;
 use crate::ingress::routes::Route;
 use crate::own::json;
 use crate::pipeline::{Exchange, Served};
@@ -36,9 +37,9 @@ pub(crate) use lists::Lists;
 /// Answers what asks for models, or about one.
 pub(crate) async fn serve(exchange: &Exchange<'_>, route: &Route<'_>, body: &Bytes) -> Served {
     match route {
-        Route::Models => Ok(json(list(exchange).await)),
+        Route::Models => Ok(json(list(exchange).await?)),
         Route::Model(name) => one(exchange, name).await,
-        Route::OllamaTags => Ok(json(ollama::tags(&Catalogue::of(exchange).await))),
+        Route::OllamaTags => Ok(json(ollama::tags(&Catalogue::of(exchange).await?))),
         Route::OllamaShow => show::serve(exchange, body).await,
         Route::OllamaPs => ps::serve(exchange).await,
         Route::OllamaEmbed => relay::embed(exchange, body, "/api/embed").await,
@@ -51,9 +52,13 @@ pub(crate) async fn serve(exchange: &Exchange<'_>, route: &Route<'_>, body: &Byt
     }
 }
 
-async fn list(exchange: &Exchange<'_>) -> Vec<u8> {
-    let catalogue = Catalogue::of(exchange).await;
-    if is_anthropic(exchange) { anthropic::list(&catalogue) } else { openai::list(&catalogue, is_seed001(exchange)) }
+async fn list(exchange: &Exchange<'_>) -> Result<Vec<u8>, Failure> {
+    let catalogue = Catalogue::of(exchange).await?;
+    Ok(if is_anthropic(exchange) {
+        anthropic::list(&catalogue)
+    } else {
+        openai::list(&catalogue, is_seed001(exchange))
+    })
 }
 
 /// `/v1/models/{id}`; a name that only `*` serves is not listed, so it is not found here either.
