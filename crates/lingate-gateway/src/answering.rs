@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 const WHOLE_CAP: u64 = 64 * 1024 * 1024;
 
 /// The client's side of an exchange.
-pub struct Client {
+pub(crate) struct Client {
     /// Its dialect.
     pub dialect: &'static dyn Dialect,
     /// Whether it wants a stream.
@@ -64,7 +64,7 @@ impl Client {
 }
 
 /// An answer ready for the client: content type, further headers, body.
-pub struct Answered {
+pub(crate) struct Answered {
     /// The body's type.
     pub content_type: HeaderValue,
     /// Headers taken over from the upstream.
@@ -77,7 +77,7 @@ pub struct Answered {
 ///
 /// # Errors
 /// The upstream refused or failed before anything was sent to the client.
-pub async fn answer(
+pub(crate) async fn answer(
     client: &Client,
     target: &Target,
     outgoing: &Outgoing,
@@ -221,7 +221,7 @@ fn whole(
 }
 
 /// Events written as the client wants them: a stream or a whole answer.
-pub fn written(client: &Client, events: Vec<Event>) -> Answered {
+pub(crate) fn written(client: &Client, events: Vec<Event>) -> Answered {
     let at = stamp(client.started);
     let mut out = Vec::new();
     let content_type = if client.stream {

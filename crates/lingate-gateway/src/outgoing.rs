@@ -14,7 +14,7 @@ use lingate_codec::json::{Edits, Object, Raw};
 use lingate_config::StreamMode;
 
 /// A request as it came in.
-pub struct Incoming<'a> {
+pub(crate) struct Incoming<'a> {
     /// The client's dialect.
     pub dialect: DialectId,
     /// What is asked.
@@ -26,7 +26,7 @@ pub struct Incoming<'a> {
 }
 
 /// A request as it goes out.
-pub struct Outgoing {
+pub(crate) struct Outgoing {
     /// The body.
     pub body: Segments,
     /// Where to.
@@ -47,7 +47,7 @@ pub struct Outgoing {
 ///
 /// # Errors
 /// A 400 that names what the target cannot take, or what is malformed.
-pub fn prepare(incoming: &Incoming<'_>, model: &VirtualModel, target: &Target) -> Result<Outgoing, Failure> {
+pub(crate) fn prepare(incoming: &Incoming<'_>, model: &VirtualModel, target: &Target) -> Result<Outgoing, Failure> {
     let config = &target.endpoint.config;
     let never = model.config.stream == StreamMode::Never || config.stream == StreamMode::Never;
     let stream = incoming.envelope.stream && !never;

@@ -5,7 +5,7 @@ use lingate_codec::dialect::{Envelope, RelayWants};
 use lingate_codec::frame::{DEFAULT_CAP, Framer, Framing};
 use lingate_codec::ir::Operation;
 use lingate_codec::json::{Edits, Object};
-use lingate_codec::relay::RelayedAnswer;
+use lingate_codec::relay::{RelayedAnswer, rename};
 
 fn edited(body: &str, wants: &RelayWants<'_>) -> String {
     let object = Object::parse(body.as_bytes()).expect("JSON");
@@ -59,7 +59,8 @@ fn the_model_is_found_and_replaced() {
     assert_eq!(String::from_utf8(out).unwrap(), format!("{head}\"asked\"{tail}"));
 
     let body = br#"{"id":"msg_1", "model":"up","content":[{"model":"x"}]}"#;
-    let (range, new) = answer.whole(DIALECT, body).expect("an edit");
+    let place = DIALECT.find_model(b"", body).expect("a model");
+    let (range, new) = rename(place, "asked", body).expect("an edit");
     assert_eq!((&body[range], new.as_slice()), (br#""up""#.as_slice(), br#""asked""#.as_slice()));
     assert_eq!(DIALECT.find_model(b"", br#"{"model":1}"#), None);
     assert_eq!(DIALECT.find_model(b"message_start", b"{oops"), None);

@@ -5,10 +5,10 @@
 
 mod anthropic;
 mod deepinfra;
-pub mod demo;
+pub(crate) mod demo;
 mod ollama;
 mod openai;
-pub mod openwebui;
+pub(crate) mod openwebui;
 mod together;
 mod vllm;
 
@@ -35,7 +35,7 @@ pub enum ModelsForm {
 }
 
 /// A native route: requests of this dialect and operation may be relayed to this path below the API root.
-pub type NativeRoute = (DialectId, Operation, &'static str);
+pub(crate) type NativeRoute = (DialectId, Operation, &'static str);
 
 /// A kind of upstream, as data.
 #[derive(Debug)]
@@ -86,7 +86,7 @@ const OPENAI_COMPATIBLE: Backend = Backend {
 const DEFAULT_MAX_TOKENS: u64 = 8192;
 
 /// The kind's data. `None`: known to the configuration, not built yet.
-pub fn backend(kind: BackendKind) -> Option<&'static Backend> {
+pub(crate) fn backend(kind: BackendKind) -> Option<&'static Backend> {
     match kind {
         BackendKind::Openai => Some(&openai::BACKEND),
         BackendKind::Vllm => Some(&vllm::BACKEND),

@@ -19,7 +19,7 @@ const AHEAD: u64 = 1 << 20;
 
 /// Why there is no body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum BodyError {
+pub(crate) enum BodyError {
     /// Larger than the cap, by its announcement or in fact: 413.
     #[error("the request's body is larger than {cap} bytes")]
     TooLarge {
@@ -35,7 +35,7 @@ pub enum BodyError {
 }
 
 /// Whether a body is encoded (gzip or other), which is not decoded here: 415.
-pub fn has_encoding(headers: &HeaderMap) -> bool {
+pub(crate) fn has_encoding(headers: &HeaderMap) -> bool {
     let is_plain = |coding: &[u8]| {
         let coding = coding.trim_ascii();
         coding.is_empty() || coding.eq_ignore_ascii_case(b"identity")
@@ -50,7 +50,12 @@ pub fn has_encoding(headers: &HeaderMap) -> bool {
 /// is there at once, and a body of one frame is not copied. Trailers are dropped.
 ///
 /// On an error the rest of the body is unread: the connection is of no more use for HTTP/1.1.
-pub async fn read<B>(body: B, declared: Option<u64>, cap: u64, min_progress: Duration) -> Result<Bytes, BodyError>
+pub(crate) async fn read<B>(
+    body: B,
+    declared: Option<u64>,
+    cap: u64,
+    min_progress: Duration,
+) -> Result<Bytes, BodyError>
 where
     B: Body<Data = Bytes>,
 {

@@ -16,11 +16,11 @@ const EMPTY: KeyHash = KeyHash([
 /// One request with two different keys: which of them counts would be a guess.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("two different API keys in one request; send one of Authorization, x-api-key and api-key")]
-pub struct TwoCredentials;
+pub(crate) struct TwoCredentials;
 
 /// Reads the client's key from `Authorization: Bearer`, `x-api-key` or `api-key`; the same one twice counts once.
 /// Other schemes and empty values are no key.
-pub fn read(headers: &HeaderMap) -> Result<Option<&[u8]>, TwoCredentials> {
+pub(crate) fn read(headers: &HeaderMap) -> Result<Option<&[u8]>, TwoCredentials> {
     let bearers = headers.get_all(AUTHORIZATION).iter().filter_map(|value| bearer(value.as_bytes()));
     let plain = ["x-api-key", "api-key"].into_iter().flat_map(|name| headers.get_all(name));
     let plain = plain.map(|value| value.as_bytes().trim_ascii());

@@ -11,7 +11,7 @@ const LONGEST: usize = 253;
 /// without a dot, `localhost` and what is below it, `host.docker.internal`, and `allowed` (lower case or not,
 /// without port). None of the former is a name that a stranger can have. No host at all, or an empty one, is
 /// served too: no browser sends that.
-pub fn is_allowed_host(host: Option<&str>, allowed: &[String]) -> bool {
+pub(crate) fn is_allowed_host(host: Option<&str>, allowed: &[String]) -> bool {
     let Some(host) = host.map(str::trim).filter(|host| !host.is_empty()) else { return true };
     if let Some(rest) = host.strip_prefix('[') {
         let Some((address, port)) = rest.split_once(']') else { return false };

@@ -1,10 +1,10 @@
 //! The client's side of a request: which route, may it, and its body. Pure where it can be; knows no other stage.
 
-pub mod body;
-pub mod cors;
-pub mod credential;
-pub mod hosts;
-pub mod limit;
-pub mod multipart;
-pub mod request_id;
-pub mod routes;
+pub(crate) mod body;
+pub(crate) mod cors;
+pub(crate) mod credential;
+pub(crate) mod hosts;
+pub(crate) mod limit;
+pub(crate) mod multipart;
+pub(crate) mod request_id;
+pub(crate) mod routes;

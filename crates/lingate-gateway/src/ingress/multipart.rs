@@ -17,7 +17,7 @@ const MOST_HEADERS: usize = 8 * 1024;
 /// `None` if the content type is not `multipart/form-data` with a boundary, if there is no such field (a part
 /// with a file name is a file, not a field), if there are two, or if the body is not well-formed to its end.
 /// Takes time in proportion to the body's length.
-pub fn find_field(content_type: &str, body: &[u8], name: &str) -> Option<Range<usize>> {
+pub(crate) fn find_field(content_type: &str, body: &[u8], name: &str) -> Option<Range<usize>> {
     let boundary = boundary(content_type)?;
     // Some readers take a bare line feed for a line break: it is looked for, to be refused.
     let delimiter = [b"\n--", boundary.as_bytes()].concat();

@@ -11,7 +11,7 @@ const HEADER: &str = "x-request-id";
 const LONGEST: usize = 128;
 
 /// The id that the client gave its request: 1 to 128 of `[A-Za-z0-9._:-]`, in one header; else none.
-pub fn client_id(headers: &HeaderMap) -> Option<HeaderValue> {
+pub(crate) fn client_id(headers: &HeaderMap) -> Option<HeaderValue> {
     let mut values = headers.get_all(HEADER).iter();
     let value = values.next().filter(|value| is_well_formed(value.as_bytes()))?;
     values.next().is_none().then(|| value.clone())
@@ -24,14 +24,14 @@ fn is_well_formed(id: &[u8]) -> bool {
 
 /// Makes ids: the time, and random bits from a counter under a keyed hash. No system call, no lock.
 #[derive(Debug)]
-pub struct RequestIds {
+pub(crate) struct RequestIds {
     key: (u64, u64),
     counter: AtomicU64,
 }
 
 impl RequestIds {
     /// From a seed, which must come from the system's randomness and be of this process alone.
-    pub fn new(seed: [u8; 16]) -> Self {
+    pub(crate) fn new(seed: [u8; 16]) -> Self {
         let half = |from| {
             let mut half = [0; 8];
             half.copy_from_slice(&seed[from..from + 8]);
@@ -41,7 +41,7 @@ impl RequestIds {
     }
 
     /// The next id, of the time `unix_millis` (milliseconds since 1970).
-    pub fn next(&self, unix_millis: u64) -> RequestId {
+    pub(crate) fn next(&self, unix_millis: u64) -> RequestId {
         let count = self.counter.fetch_add(2, Ordering::Relaxed);
         let random = (u128::from(siphash(self.key, count)) << 64) | u128::from(siphash(self.key, count | 1));
         let time = u128::from(unix_millis) << 80;

@@ -19,7 +19,7 @@ use std::convert::Infallible;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-pub use stop::{Stop, StopWatch};
+pub(crate) use stop::{Stop, StopWatch};
 
 /// When so much is ready, it is written before more is read.
 const BATCH: usize = 64 * 1024;
@@ -328,7 +328,7 @@ impl Clock {
 }
 
 /// This moment, for a request that came in at `started`.
-pub fn stamp(started: Instant) -> Stamp {
+pub(crate) fn stamp(started: Instant) -> Stamp {
     let unix = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     let nanos = |duration: Duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
     Stamp { unix_nanos: nanos(unix), elapsed_nanos: nanos(started.elapsed()) }
@@ -346,6 +346,6 @@ fn close_frame(raw: &[u8], dialect: &dyn Dialect, out: &mut Vec<u8>) {
 }
 
 /// An upstream's failure as the client is told of it.
-pub fn from_upstream(error: &UpstreamError) -> ApiError {
+pub(crate) fn from_upstream(error: &UpstreamError) -> ApiError {
     ApiError::new(error.status, error.message.clone()).with_code(error.code)
 }

@@ -9,18 +9,18 @@ use tokio::sync::futures::OwnedNotified;
 
 /// Ends all open streams, once.
 #[derive(Debug, Clone, Default)]
-pub struct Stop {
+pub(crate) struct Stop {
     notify: Arc<Notify>,
 }
 
 impl Stop {
     /// Ends every stream that is watched now.
-    pub fn now(&self) {
+    pub(crate) fn now(&self) {
         self.notify.notify_waiters();
     }
 
     /// A watch for one stream.
-    pub fn watch(&self) -> StopWatch {
+    pub(crate) fn watch(&self) -> StopWatch {
         StopWatch { notified: Box::pin(self.notify.clone().notified_owned()) }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 /// What a name stands for.
 #[derive(Debug, Clone)]
-pub enum Found {
+pub(crate) enum Found {
     /// A virtual model, or an exposed one.
     Model(Arc<VirtualModel>),
     /// Nothing.
@@ -13,7 +13,7 @@ pub enum Found {
 }
 
 /// Looks a name up among the virtual models: as it is, then with or without `:latest`.
-pub fn by_name(snapshot: &Snapshot, name: &str) -> Found {
+pub(crate) fn by_name(snapshot: &Snapshot, name: &str) -> Found {
     let models = &snapshot.models;
     let found = models.get(name).or_else(|| match name.strip_suffix(":latest") {
         Some(short) => models.get(short),
@@ -23,12 +23,12 @@ pub fn by_name(snapshot: &Snapshot, name: &str) -> Found {
 }
 
 /// The virtual model that takes every name that nothing else serves.
-pub fn fallback(snapshot: &Snapshot) -> Found {
+pub(crate) fn fallback(snapshot: &Snapshot) -> Found {
     snapshot.models.get("*").map_or(Found::Unknown, |model| Found::Model(model.clone()))
 }
 
 /// Whether two names are one model (`name` and `name:latest`).
-pub fn same_name(a: &str, b: &str) -> bool {
+pub(crate) fn same_name(a: &str, b: &str) -> bool {
     let short = |name| str::strip_suffix(name, ":latest").unwrap_or(name).to_owned();
     a == b || short(a) == short(b)
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 /// An origin, its TLS settings and the proxies on the way.
 #[derive(Clone)]
-pub struct Destination {
+pub(crate) struct Destination {
     /// Host name or address, without brackets.
     pub host: String,
     /// Port.
@@ -26,7 +26,7 @@ impl std::fmt::Debug for Destination {
 
 impl Destination {
     /// `host[:port]` as URLs and the Host header write it.
-    pub fn authority(&self) -> String {
+    pub(crate) fn authority(&self) -> String {
         let host = if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
         let default = if self.tls.is_some() { 443 } else { 80 };
         if self.port == default { host } else { format!("{host}:{}", self.port) }

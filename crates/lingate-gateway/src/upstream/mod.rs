@@ -20,16 +20,16 @@ use http::{HeaderMap, HeaderValue, Method, Uri};
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use answer::{Answer, AnswerBody};
-pub use body::Segments;
-pub use destination::Destination;
-pub use error::{Phase, UpstreamError};
-pub use paced::Paced;
-pub use tls::{TlsFiles, client_config};
+pub(crate) use answer::{Answer, AnswerBody};
+pub(crate) use body::Segments;
+pub(crate) use destination::Destination;
+pub(crate) use error::{Phase, UpstreamError};
+pub(crate) use paced::Paced;
+pub(crate) use tls::{TlsFiles, client_config};
 
 /// Time limits of one upstream; `None` is no limit.
 #[derive(Debug, Clone, Copy)]
-pub struct TimeLimits {
+pub(crate) struct TimeLimits {
     /// To dial, TLS included.
     pub connect: Option<Duration>,
     /// From the request's dispatch to the answer's head.
@@ -42,7 +42,7 @@ pub struct TimeLimits {
 
 /// One request to an upstream.
 #[derive(Debug, Clone)]
-pub struct Call {
+pub(crate) struct Call {
     /// The method.
     pub method: Method,
     /// Path and query.
@@ -55,7 +55,7 @@ pub struct Call {
 
 /// One upstream server and its connections.
 #[derive(Debug)]
-pub struct Upstream {
+pub(crate) struct Upstream {
     destination: Destination,
     /// The Host header of every call.
     host: Result<HeaderValue, UpstreamError>,
@@ -65,7 +65,7 @@ pub struct Upstream {
 
 impl Upstream {
     /// An upstream without connections; they are made when needed.
-    pub fn new(destination: Destination, limits: TimeLimits) -> Self {
+    pub(crate) fn new(destination: Destination, limits: TimeLimits) -> Self {
         Self { host: destination.host_header(), destination, limits, pool: Arc::default() }
     }
 
@@ -76,7 +76,7 @@ impl Upstream {
     ///
     /// # Errors
     /// Says how far the call got, so that the caller knows whether the model may have run.
-    pub async fn send(&self, call: Call) -> Result<Answer, UpstreamError> {
+    pub(crate) async fn send(&self, call: Call) -> Result<Answer, UpstreamError> {
         let started = tokio::time::Instant::now();
         let total = self.limits.total.map(|limit| started + limit);
         let mut request = call.into_request(self.host.clone()?);

@@ -10,14 +10,14 @@ use std::time::Duration;
 use tokio::time::Sleep;
 
 /// Pieces, each with the pause before it.
-pub struct Paced {
+pub(crate) struct Paced {
     pieces: VecDeque<(Duration, Bytes)>,
     sleep: Option<Pin<Box<Sleep>>>,
 }
 
 impl Paced {
     /// From pauses and pieces.
-    pub fn new(pieces: VecDeque<(Duration, Bytes)>) -> Self {
+    pub(crate) fn new(pieces: VecDeque<(Duration, Bytes)>) -> Self {
         Self { pieces, sleep: None }
     }
 }

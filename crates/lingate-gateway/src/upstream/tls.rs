@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 /// Files of one endpoint's TLS settings; all optional.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct TlsFiles {
+pub(crate) struct TlsFiles {
     /// Certificates of a private authority, trusted beside the public ones.
     pub ca: Option<PathBuf>,
     /// The client's certificate chain.
@@ -21,7 +21,7 @@ pub struct TlsFiles {
 ///
 /// # Errors
 /// Says which file is at fault, and how.
-pub fn client_config(files: &TlsFiles) -> Result<Arc<ClientConfig>, String> {
+pub(crate) fn client_config(files: &TlsFiles) -> Result<Arc<ClientConfig>, String> {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     if roots.is_empty() {

@@ -21,7 +21,7 @@ use super::{Backend, OPENAI_COMPATIBLE};
 pub(super) const BACKEND: Backend = Backend { name: "demo", openai_paths: false, ..OPENAI_COMPATIBLE };
 
 /// The models, with a line on each. Any other name is answered as `demo-echo` is.
-pub const MODELS: &[(&str, &str)] = &[
+pub(crate) const MODELS: &[(&str, &str)] = &[
     ("demo-echo", "Says back what you say."),
     ("demo-think", "Thinks first, then says back what you say."),
     ("demo-tool", "Calls the first of your tools, then tells what the tool answered."),
@@ -30,11 +30,11 @@ pub const MODELS: &[(&str, &str)] = &[
 ];
 
 /// The context length that the models claim, in tokens (here: words).
-pub const MAX_MODEL_LEN: u32 = 8192;
+pub(crate) const MAX_MODEL_LEN: u32 = 8192;
 
 /// An answer, to be sent piece by piece.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DemoAnswer {
+pub(crate) struct DemoAnswer {
     /// The HTTP status.
     pub status: u16,
     /// `application/json` or `text/event-stream`.
@@ -45,7 +45,7 @@ pub struct DemoAnswer {
 
 /// A part of a body.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Piece {
+pub(crate) struct Piece {
     /// How long to wait after the piece before this one.
     pub after: Duration,
     /// What to send then.
@@ -54,7 +54,7 @@ pub struct Piece {
 
 /// Answers a chat completion request. `created` (unix seconds) is the only thing in the answer that is not from
 /// `body`. An answer is at most 4096 words long, in fewer than 10,000 pieces; errors have OpenAI's form.
-pub fn answer(body: &[u8], created: u64) -> DemoAnswer {
+pub(crate) fn answer(body: &[u8], created: u64) -> DemoAnswer {
     let request = match Request::parse(body) {
         Ok(request) => request,
         Err(fault) => return wire::error(&fault),
@@ -67,7 +67,7 @@ pub fn answer(body: &[u8], created: u64) -> DemoAnswer {
 }
 
 /// The body of `GET /v1/models`: OpenAI's list, with `max_model_len` as vLLM has it.
-pub fn models_body() -> Bytes {
+pub(crate) fn models_body() -> Bytes {
     let mut out = Vec::new();
     let mut w = Writer::new(&mut out);
     w.begin_object();

@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 
 /// An account of one Open WebUI. Its Debug output holds no password.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Account {
+pub(crate) struct Account {
     address: String,
     email: String,
     password: Zeroizing<String>,
@@ -14,7 +14,7 @@ pub struct Account {
 
 impl Account {
     /// `address` is the installation's URL as configured; a session is bound to it and to `email`.
-    pub fn new(address: impl Into<String>, email: impl Into<String>, password: impl Into<String>) -> Self {
+    pub(crate) fn new(address: impl Into<String>, email: impl Into<String>, password: impl Into<String>) -> Self {
         Self { address: address.into(), email: email.into(), password: Zeroizing::new(password.into()) }
     }
 

@@ -8,7 +8,7 @@ use http::StatusCode;
 /// A sign-in that did not work out. The text is fit for a client: it holds no secret and nothing that Open WebUI said.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
-pub struct SignInError {
+pub(crate) struct SignInError {
     /// The status that the client is answered with; never 401, because the client's own key is good.
     pub status: StatusCode,
     /// A stable word for programs.

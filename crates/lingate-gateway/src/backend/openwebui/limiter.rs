@@ -5,9 +5,9 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// So many sign-ins may follow each other at once.
-pub const BURST: u32 = 5;
+pub(super) const BURST: u32 = 5;
 /// After a burst, one sign-in in this time. Open WebUI 0.12 itself allows 15 in 3 minutes.
-pub const INTERVAL: Duration = Duration::from_secs(12);
+pub(super) const INTERVAL: Duration = Duration::from_secs(12);
 
 /// A token bucket, kept as the moment at which it will be full again.
 #[derive(Debug, Default)]

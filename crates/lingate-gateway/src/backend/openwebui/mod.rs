@@ -12,10 +12,10 @@ mod reply;
 mod session;
 mod token;
 
-pub use account::Account;
-pub use reply::is_session_refusal;
-pub use session::{SIGN_IN_PATH, Session, system_clock};
-pub use token::Token;
+pub(crate) use account::Account;
+pub(crate) use reply::is_session_refusal;
+pub(crate) use session::{SIGN_IN_PATH, Session, system_clock};
+pub(crate) use token::Token;
 
 use super::{Backend, OPENAI_COMPATIBLE};
 

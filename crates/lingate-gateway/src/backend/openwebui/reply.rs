@@ -38,7 +38,7 @@ pub(super) fn read(status: StatusCode, body: &[u8], now: u64) -> Verdict {
 
 /// Whether an answer says that the token is no longer good: 401 in Open WebUI's own form, `{"detail": …}`. A 401 of
 /// a provider behind it comes as `{"error": …}`, and a new sign-in would not help.
-pub fn is_session_refusal(status: StatusCode, body: &[u8]) -> bool {
+pub(crate) fn is_session_refusal(status: StatusCode, body: &[u8]) -> bool {
     status == StatusCode::UNAUTHORIZED
         && Object::parse(body).is_ok_and(|body| body.given("detail").is_some() && body.given("error").is_none())
 }

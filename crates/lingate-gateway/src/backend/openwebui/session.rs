@@ -18,23 +18,23 @@ use super::reply::{self, Verdict};
 use super::token::{Issued, Token};
 
 /// Where to sign in, from Open WebUI's root (the address without `/api`).
-pub const SIGN_IN_PATH: &str = "/api/v1/auths/signin";
+pub(crate) const SIGN_IN_PATH: &str = "/api/v1/auths/signin";
 /// The longest that one sign-in may take.
-pub const SIGN_IN_TIMEOUT: Duration = Duration::from_secs(30);
+pub(super) const SIGN_IN_TIMEOUT: Duration = Duration::from_secs(30);
 /// For so long after a refusal no sign-in is tried: a wrong password must not lock the account.
-pub const HOLD: Duration = Duration::from_secs(30);
+pub(super) const HOLD: Duration = Duration::from_secs(30);
 
 /// Tells the wall clock's unix seconds.
-pub type UnixClock = Arc<dyn Fn() -> u64 + Send + Sync>;
+pub(super) type UnixClock = Arc<dyn Fn() -> u64 + Send + Sync>;
 
 /// The system's wall clock.
-pub fn system_clock() -> UnixClock {
+pub(crate) fn system_clock() -> UnixClock {
     Arc::new(|| SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()))
 }
 
 /// The session of one account, shared by all requests of its endpoint. Keep it over a configuration reload as long
 /// as the [`Account`] is equal: its limiter and its hold go with it.
-pub struct Session {
+pub(crate) struct Session {
     account: Account,
     clock: UnixClock,
     keeper: Arc<Keeper>,
@@ -73,7 +73,7 @@ impl State {
 
 impl Session {
     /// A session that signs in, or looks into `cache`, when it is first needed.
-    pub fn new(account: Account, cache: SealedCache, clock: UnixClock) -> Arc<Self> {
+    pub(crate) fn new(account: Account, cache: SealedCache, clock: UnixClock) -> Arc<Self> {
         let keeper = Arc::new(Keeper::new(cache, account.cache_name()));
         Arc::new(Self { account, clock, keeper, state: Mutex::default() })
     }
@@ -95,7 +95,7 @@ impl Session {
     ///
     /// # Errors
     /// No sign-in worked, or none may be tried now: [`SignInError`] says which, and when to try again.
-    pub async fn token<P, F, E>(self: &Arc<Self>, post: P) -> Result<Token, SignInError>
+    pub(crate) async fn token<P, F, E>(self: &Arc<Self>, post: P) -> Result<Token, SignInError>
     where
         P: FnOnce(&'static str, Bytes) -> F + Send + 'static,
         F: Future<Output = Result<(StatusCode, Bytes), E>> + Send + 'static,
@@ -126,14 +126,14 @@ impl Session {
     /// Open WebUI refused `token` (see [`is_session_refusal`](super::is_session_refusal)): if it is still the one in
     /// use it is dropped, from disk too, and the next [`token`](Self::token) signs in. However many say so of the
     /// same token, one sign-in follows.
-    pub fn refused(&self, token: &Token) {
+    pub(crate) fn refused(&self, token: &Token) {
         if self.keeper.drop_if_current(&token.0) {
             tracing::info!("Open WebUI no longer takes its token");
         }
     }
 
     /// Returns when the disk holds what memory holds; for a graceful stop.
-    pub async fn flushed(&self) {
+    pub(crate) async fn flushed(&self) {
         self.keeper.flushed().await;
     }
 

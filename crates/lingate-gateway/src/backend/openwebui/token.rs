@@ -19,7 +19,7 @@ const EARLY: u64 = 5 * 60;
 ///
 /// Two tokens are the same if they come from the same sign-in or the same restore, not if their texts are equal.
 #[derive(Clone)]
-pub struct Token(pub(super) Arc<Issued>);
+pub(crate) struct Token(pub(super) Arc<Issued>);
 
 /// A token with its times, in unix seconds.
 pub(super) struct Issued {
@@ -30,7 +30,7 @@ pub(super) struct Issued {
 
 impl Token {
     /// The value of the `Authorization` header: `Bearer …`, marked sensitive.
-    pub fn header(&self) -> &HeaderValue {
+    pub(crate) fn header(&self) -> &HeaderValue {
         &self.0.header
     }
 

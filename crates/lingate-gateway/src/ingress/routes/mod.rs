@@ -15,7 +15,7 @@ use table::{Mount, Row, TABLE, To};
 
 /// What a method and path lead to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Found<'p> {
+pub(crate) enum Found<'p> {
     /// A route.
     Route(Route<'p>),
     /// The path is known, the method is not among its own: 405.
@@ -34,7 +34,7 @@ pub enum Found<'p> {
 
 /// The dialect whose error bodies the clients of a path read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PathFamily {
+pub(crate) enum PathFamily {
     /// `{"error":{"message":…}}`; also of lingate's own paths.
     OpenAi,
     /// `{"type":"error","error":{…}}`.
@@ -45,7 +45,7 @@ pub enum PathFamily {
 
 /// What a request asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Route<'p> {
+pub(crate) enum Route<'p> {
     /// An answer of a model, in a dialect that has a codec of its own.
     Chat(DialectId, Operation),
     /// OpenAI's `/v1/completions`.
@@ -98,7 +98,7 @@ pub enum Route<'p> {
 /// `path` is the request's path without query, not decoded. `extra` are further OpenAI paths that are relayed
 /// unread (`/v1/ocr`; a trailing `*` stands for any rest of `[A-Za-z0-9._:/@+-]`); every method but `CONNECT`,
 /// `OPTIONS` and `TRACE` is theirs. Allocates only for a model name with encoded characters.
-pub fn find<'p>(method: &Method, path: &'p str, extra: &[String]) -> Found<'p> {
+pub(crate) fn find<'p>(method: &Method, path: &'p str, extra: &[String]) -> Found<'p> {
     let (mount, rest) = table::mount(path);
     for row in TABLE {
         if row.is_at(mount)
