@@ -115,7 +115,7 @@ impl AnswerBody {
 
     fn end(&mut self, cx: &mut Context<'_>) {
         if let Source::Http1 { exchange: Some(exchange), .. } = std::mem::replace(&mut self.source, Source::Ended) {
-            exchange.release(cx);
+            exchange.release(self.timer.take(), cx);
         }
     }
 

@@ -11,7 +11,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
-use tokio::time::Instant;
+use tokio::time::{Instant, Sleep};
 
 /// The most idle connections to one upstream.
 const IDLE_MAX: usize = 256;
@@ -92,6 +92,8 @@ pub(super) struct Exchange {
     connection: Connection,
     /// Set when the connection is over; it must not be polled again.
     over: bool,
+    /// Left over from the last exchange.
+    timer: Option<Pin<Box<Sleep>>>,
     pool: Arc<Pool>,
 }
 
@@ -109,7 +111,7 @@ impl Exchange {
             .handshake(TokioIo::new(io))
             .await
             .map_err(|error| UpstreamError::broken(Phase::Connect, &error))?;
-        Ok(Box::new(Self { sender, connection, over: false, pool: pool.clone() }))
+        Ok(Box::new(Self { sender, connection, over: false, timer: None, pool: pool.clone() }))
     }
 
     /// Lets the connection read and write what it can.
@@ -141,8 +143,15 @@ impl Exchange {
             answer.as_mut().poll(cx)
         });
         let deadline = earliest(limits.first_byte.map(|limit| started + limit), total);
-        // The timer made here goes on to watch over the answer's silences.
-        let mut timer = deadline.map(|at| Box::pin(tokio::time::sleep_until(at)));
+        // The timer goes on to watch over the answer's silences, and stays with the connection: putting a timer off
+        // is far cheaper than making one.
+        let mut timer = deadline.map(|at| match self.timer.take() {
+            Some(mut timer) => {
+                timer.as_mut().reset(at);
+                timer
+            }
+            None => Box::pin(tokio::time::sleep_until(at)),
+        });
         let result = match &mut timer {
             None => head.await,
             Some(timer) => tokio::select! {
@@ -165,7 +174,8 @@ impl Exchange {
     }
 
     /// The answer was read to its end: the connection may serve another request.
-    pub(super) fn release(mut self: Box<Self>, cx: &mut Context<'_>) {
+    pub(super) fn release(mut self: Box<Self>, timer: Option<Pin<Box<Sleep>>>, cx: &mut Context<'_>) {
+        self.timer = timer;
         self.drive(cx);
         if !self.over && self.sender.is_ready() {
             let pool = self.pool.clone();
