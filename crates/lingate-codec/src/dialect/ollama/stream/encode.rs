@@ -3,6 +3,7 @@
 use crate::dialect::ollama::error;
 use crate::dialect::ollama::line::{Body, Call, Ending, LineWriter};
 use crate::dialect::{AnswerContext, Stamp, StreamEncoder};
+use crate::ids;
 use crate::ir::{Event, FinishReason, Usage};
 use std::collections::{BTreeMap, HashSet};
 
@@ -11,6 +12,8 @@ use std::collections::{BTreeMap, HashSet};
 #[derive(Debug)]
 pub(in crate::dialect::ollama) struct Encoder {
     lines: LineWriter,
+    /// Unique to the answer.
+    seed: String,
     /// Calls that are not yet whole, by number. Their size is bounded by the upstream's answer.
     open: BTreeMap<usize, OpenCall>,
     /// Ids of the calls told of.
@@ -33,6 +36,7 @@ impl Encoder {
     pub(in crate::dialect::ollama) fn new(context: &AnswerContext) -> Self {
         Self {
             lines: LineWriter::new(context),
+            seed: context.id.clone(),
             open: BTreeMap::new(),
             ids: HashSet::new(),
             usage: Usage::default(),
@@ -50,10 +54,23 @@ impl Encoder {
 
     fn call(&mut self, number: usize, at: Stamp, out: &mut Vec<u8>) {
         let Some(OpenCall { id, name, arguments }) = self.open.remove(&number) else { return };
-        // An id that an earlier call has is none: the writer makes another.
-        let id = if self.ids.insert(id.clone()) { id } else { String::new() };
+        // An id that an earlier call has is none.
+        let id = match id {
+            id if !id.is_empty() && self.ids.insert(id.clone()) => id,
+            _ => self.made_id(number),
+        };
         let call = Call { number, id: &id, name: &name, arguments: &arguments };
         self.line(Body { calls: &[call], ..Body::default() }, at, out);
+    }
+
+    /// An id that no call has: by the call's number, and by how many there are if that began before.
+    fn made_id(&mut self, number: usize) -> String {
+        let mut id = ids::answer_call_id(&self.seed, number);
+        if self.ids.contains(&id) {
+            id = ids::answer_call_id(&id, self.ids.len());
+        }
+        self.ids.insert(id.clone());
+        id
     }
 
     fn all_calls(&mut self, at: Stamp, out: &mut Vec<u8>) {

@@ -13,7 +13,8 @@ use std::borrow::Cow;
 pub(in crate::dialect::openai_chat) fn decode(operation: Operation, body: &[u8]) -> Result<Request<'_>, ApiError> {
     let object = parse_object(body)?;
     let mut request = Request::new(operation, Family::OpenAi, "");
-    request.messages = match object.given("messages") {
+    let given = object.given("messages");
+    request.messages = match given {
         Some(value) => messages::decode(value, &Path::Key(&Path::Root, "messages"))?,
         None => vec![prompt(&object)?],
     };
@@ -26,7 +27,7 @@ pub(in crate::dialect::openai_chat) fn decode(operation: Operation, body: &[u8])
             || about_sampling(&mut request, member, &path)?
             || about_tools(&mut request, member, &path)?;
         if !taken {
-            keep(&mut request, member, object.given("messages").is_none());
+            keep(&mut request, member, given.is_none());
         }
     }
     Ok(request)

@@ -1,0 +1,20 @@
+//! Properties over all pairs of dialects. `PROPTEST_CASES` raises the number of cases.
+#![cfg(test)]
+
+mod checker;
+mod events;
+mod hostile;
+mod large;
+mod requests;
+mod scripts;
+#[path = "../matrix/support.rs"]
+#[expect(dead_code, reason = "shared with the golden tests, which use more of it")]
+mod support;
+mod upstreams;
+
+use proptest::prelude::ProptestConfig;
+
+/// 256 cases, or what `PROPTEST_CASES` says; failures are told, not filed.
+fn config() -> ProptestConfig {
+    ProptestConfig { failure_persistence: None, ..ProptestConfig::default() }
+}
