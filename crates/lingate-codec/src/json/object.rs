@@ -88,8 +88,8 @@ impl<'a> Object<'a> {
 }
 
 /// Walks over a whole text whose value must be an object, and shows each member to `see`: the inside of its name
-/// as written, and where its value stands. For texts of which few members matter: nothing is kept.
-pub(super) fn visit(text: &[u8], mut see: impl FnMut(&[u8], Range<usize>)) -> Result<(), JsonError> {
+/// as written, where its value begins, and the value. For texts of which few members matter: nothing is kept.
+pub(super) fn visit<'a>(text: &'a [u8], mut see: impl FnMut(&'a [u8], usize, Raw<'a>)) -> Result<(), JsonError> {
     let mut scanner = Scanner::new(text);
     scanner.skip_space();
     if scanner.peek() != Some(b'{') {
@@ -112,7 +112,7 @@ pub(super) fn visit(text: &[u8], mut see: impl FnMut(&[u8], Range<usize>)) -> Re
         scanner.skip_space();
         let value_start = scanner.at;
         scanner.skip_value(1)?;
-        see(name, value_start..scanner.at);
+        see(name, value_start, Raw::checked(&text[value_start..scanner.at]));
         if scanner.close(b'}')? {
             return scanner.end();
         }
@@ -145,11 +145,11 @@ pub(super) fn find(text: &[u8], key: &str) -> Option<Range<usize>> {
 
 impl Object<'_> {
     /// Walks over a whole text whose value must be an object, and shows each member to `see`: the inside of its name
-    /// as written, and where its value stands. Nothing is kept.
+    /// as written, where its value begins, and the value. Nothing is kept.
     ///
     /// # Errors
     /// The text is not a JSON object.
-    pub fn visit(text: &[u8], see: impl FnMut(&[u8], Range<usize>)) -> Result<(), JsonError> {
+    pub fn visit<'t>(text: &'t [u8], see: impl FnMut(&'t [u8], usize, Raw<'t>)) -> Result<(), JsonError> {
         visit(text, see)
     }
 

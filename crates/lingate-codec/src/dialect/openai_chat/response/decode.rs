@@ -4,7 +4,9 @@ use super::{read, words};
 use crate::dialect::openai_chat::{error, stream::Calls};
 use crate::ir::{ApiError, Event};
 use crate::json::{Object, Raw};
+use memchr::memmem::Finder;
 use std::ops::Range;
+use std::sync::LazyLock;
 
 /// Reads an answer of status 2xx.
 pub(in crate::dialect::openai_chat) fn decode(body: &[u8], out: &mut Vec<Event>) {
@@ -47,23 +49,22 @@ pub(in crate::dialect::openai_chat) fn decode(body: &[u8], out: &mut Vec<Event>)
 /// Usage, error and end of an answer that is relayed, and where its model's name stands. Its choices are looked at
 /// no more closely than that there is one, and whether one of them says that it failed.
 pub(in crate::dialect::openai_chat) fn tap(body: &[u8], out: &mut Vec<Event>) -> Option<Range<usize>> {
-    let (mut model, mut choices, mut usage, mut odd) = (None, 0..0, None, false);
-    let seen = Object::visit(body, |name, value| match name {
-        b"model" => model = Some(value),
-        b"choices" => choices = value,
+    static FAILED: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(br#""error""#));
+    let (mut model, mut choices, mut usage, mut odd) = (None, &b""[..], None, false);
+    let seen = Object::visit(body, |name, start, value| match name {
+        b"model" => model = Some(start..start + value.bytes().len()),
+        b"choices" => choices = value.bytes(),
         b"usage" => usage = Some(value),
         // What an error answer may hold, and names that cannot be told from these unread.
         b"error" | b"detail" | b"error_type" | b"error_message" => odd = true,
         _ => odd |= name.contains(&b'\\'),
     });
-    let choices = &body[choices];
     let empty = choices.get(1..).is_none_or(|rest| rest.trim_ascii_start().starts_with(b"]"));
-    if seen.is_err() || odd || empty || memchr::memmem::find(choices, br#""error""#).is_some() {
+    if seen.is_err() || odd || empty || FAILED.find(choices).is_some() {
         decode(body, out);
         return model;
     }
-    let usage = usage.and_then(|place| Raw::parse(&body[place]).ok()).and_then(read::usage);
-    out.extend(usage.map(Event::Usage));
+    out.extend(usage.and_then(read::usage).map(Event::Usage));
     out.push(Event::End);
     model
 }

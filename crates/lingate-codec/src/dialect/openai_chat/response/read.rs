@@ -33,27 +33,24 @@ fn count(value: Raw<'_>) -> Option<u64> {
 /// Token counts in OpenAI's spelling, or in that of Responses and Anthropic, which some servers use here too
 /// (Open WebUI sends both). All counts include their parts.
 pub(in crate::dialect::openai_chat) fn usage(value: Raw<'_>) -> Option<Usage> {
-    let object = value.object()?;
     let mut usage = Usage::default();
     // Spellings that yield to those of the details: DeepSeek, Moonshot, LiteLLM.
     let (mut cached, mut created, mut reasoning) = ([None; 3], None, None);
-    for member in object.members() {
-        let number = || count(member.value);
-        match &*member.key {
-            "prompt_tokens" => usage.input_tokens = number().or(usage.input_tokens),
-            "input_tokens" => usage.input_tokens = usage.input_tokens.or_else(number),
-            "completion_tokens" => usage.output_tokens = number().or(usage.output_tokens),
-            "output_tokens" => usage.output_tokens = usage.output_tokens.or_else(number),
-            "prompt_tokens_details" | "input_tokens_details" => input_details(member.value, &mut usage),
-            "completion_tokens_details" | "output_tokens_details" => output_details(member.value, &mut usage),
-            "prompt_cache_hit_tokens" => cached[0] = number(),
-            "cached_tokens" => cached[1] = number(),
-            "cache_read_input_tokens" => cached[2] = number(),
-            "cache_creation_input_tokens" => created = number(),
-            "reasoning_tokens" => reasoning = number(),
-            _ => {}
-        }
-    }
+    Object::visit(value.bytes(), |name, _, value| match name {
+        b"prompt_tokens" => usage.input_tokens = count(value).or(usage.input_tokens),
+        b"input_tokens" => usage.input_tokens = usage.input_tokens.or_else(|| count(value)),
+        b"completion_tokens" => usage.output_tokens = count(value).or(usage.output_tokens),
+        b"output_tokens" => usage.output_tokens = usage.output_tokens.or_else(|| count(value)),
+        b"prompt_tokens_details" | b"input_tokens_details" => input_details(value, &mut usage),
+        b"completion_tokens_details" | b"output_tokens_details" => output_details(value, &mut usage),
+        b"prompt_cache_hit_tokens" => cached[0] = count(value),
+        b"cached_tokens" => cached[1] = count(value),
+        b"cache_read_input_tokens" => cached[2] = count(value),
+        b"cache_creation_input_tokens" => created = count(value),
+        b"reasoning_tokens" => reasoning = count(value),
+        _ => {}
+    })
+    .ok()?;
     let other_cached = cached.into_iter().flatten().next();
     usage.cache_read_input_tokens = usage.cache_read_input_tokens.or(other_cached);
     usage.cache_creation_input_tokens = usage.cache_creation_input_tokens.or(created);
@@ -62,24 +59,21 @@ pub(in crate::dialect::openai_chat) fn usage(value: Raw<'_>) -> Option<Usage> {
 }
 
 fn input_details(value: Raw<'_>, usage: &mut Usage) {
-    for member in value.object().iter().flat_map(Object::members) {
-        match &*member.key {
-            "cached_tokens" => usage.cache_read_input_tokens = count(member.value),
-            "cache_write_tokens" => usage.cache_creation_input_tokens = count(member.value),
-            "audio_tokens" => usage.audio_input_tokens = count(member.value),
-            _ => {}
-        }
-    }
+    // Anything but an object says nothing.
+    let _ = Object::visit(value.bytes(), |name, _, value| match name {
+        b"cached_tokens" => usage.cache_read_input_tokens = count(value),
+        b"cache_write_tokens" => usage.cache_creation_input_tokens = count(value),
+        b"audio_tokens" => usage.audio_input_tokens = count(value),
+        _ => {}
+    });
 }
 
 fn output_details(value: Raw<'_>, usage: &mut Usage) {
-    for member in value.object().iter().flat_map(Object::members) {
-        match &*member.key {
-            "reasoning_tokens" => usage.reasoning_output_tokens = count(member.value),
-            "audio_tokens" => usage.audio_output_tokens = count(member.value),
-            _ => {}
-        }
-    }
+    let _ = Object::visit(value.bytes(), |name, _, value| match name {
+        b"reasoning_tokens" => usage.reasoning_output_tokens = count(value),
+        b"audio_tokens" => usage.audio_output_tokens = count(value),
+        _ => {}
+    });
 }
 
 /// The texts that come in pieces.
