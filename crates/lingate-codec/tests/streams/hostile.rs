@@ -7,7 +7,7 @@ use crate::upstreams::{habits, stream_of};
 use lingate_codec::dialect::{Dialect, DialectId, RelayWants};
 use lingate_codec::frame::{DEFAULT_CAP, Framer};
 use lingate_codec::ir::{Answer, Event, Loss, Operation};
-use lingate_codec::json::{Edits, Object};
+use lingate_codec::json::{Edits, Object, Raw};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use serde_json::Value;
@@ -269,6 +269,30 @@ fn mutant() -> impl Strategy<Value = Value> {
     })
 }
 
+/// Whether every `\u` has its four digits, and every half of a character the other. What JSON's grammar takes, or the
+/// scanner does not look at, may be passed on as it came; other parsers are stricter.
+fn whole_escapes(text: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(text);
+    let mut high = false;
+    for escape in text.split("\\u").skip(1) {
+        let Some(code) = escape.get(..4).and_then(|digits| u32::from_str_radix(digits, 16).ok()) else { return false };
+        let low = (0xdc00..0xe000).contains(&code);
+        if low != high {
+            return false;
+        }
+        high = (0xd800..0xdc00).contains(&code);
+        if high && escape.len() != 4 {
+            return false;
+        }
+    }
+    !high
+}
+
+/// Whether what was written of `input` is JSON.
+fn is_json(written: &[u8], input: &[u8]) -> bool {
+    if whole_escapes(input) { serde_json::from_slice::<Value>(written).is_ok() } else { Raw::parse(written).is_ok() }
+}
+
 /// A request as `dialect` reads it, written for all; gives what was written.
 pub(crate) fn rewrite(
     dialect: &dyn Dialect,
@@ -293,8 +317,7 @@ pub(crate) fn rewrite(
 /// What is written of any request is one of its dialect.
 fn try_request(dialect: &dyn Dialect, operation: Operation, body: &[u8]) {
     for (upstream, operation, out) in rewrite(dialect, operation, body) {
-        let written = serde_json::from_slice::<Value>(&out);
-        assert!(written.is_ok(), "{}: {}", upstream.name(), String::from_utf8_lossy(&out));
+        assert!(is_json(&out, body), "{}: {}", upstream.name(), String::from_utf8_lossy(&out));
         let read = upstream.dialect().decode_request(operation, &out);
         // A conversation of nothing is the upstream's to refuse.
         let fair = read.as_ref().map_or_else(|error| error.param.as_deref() == Some("messages"), |_| true);
@@ -327,10 +350,10 @@ pub(crate) fn try_answer(dialect: &dyn Dialect, operation: Operation, body: &[u8
     for client in ALL.map(DialectId::dialect) {
         let mut out = Vec::new();
         client.encode_response(&answer, &context(), stamp(1), &mut out);
-        assert!(serde_json::from_slice::<Value>(&out).is_ok(), "{}", String::from_utf8_lossy(&out));
+        assert!(is_json(&out, body), "{}", String::from_utf8_lossy(&out));
         let mut out = Vec::new();
         client.encode_error(&dialect.decode_error(500, body), "r", &mut out);
-        assert!(serde_json::from_slice::<Value>(&out).is_ok(), "{}", String::from_utf8_lossy(&out));
+        assert!(is_json(&out, body), "{}", String::from_utf8_lossy(&out));
     }
     let _ = (dialect.find_model(b"", body), dialect.find_model(b"message_start", body), dialect.is_usage_frame(body));
 }
@@ -360,7 +383,7 @@ fn try_stream(dialect: &dyn Dialect, bytes: &[u8]) {
         for client in ALL {
             let stream = encode_stream(client.dialect(), &events);
             let seen = crate::checker::check(client, &stream);
-            assert!(seen.is_ok(), "{}: {seen:?}\n{stream}\n{events:?}", client.name());
+            assert!(seen.is_ok() || !whole_escapes(bytes), "{}: {seen:?}\n{stream}\n{events:?}", client.name());
         }
     }
 }
