@@ -50,7 +50,7 @@ impl Config {
                 let key = member(&item("clients.keys", index), "key");
                 out.push(
                     Diagnostic::new(key, "so short a key is guessed soon")
-                        .help("`lingate key create` makes a good one"),
+                        .help("32 random bytes make a good one: `openssl rand -hex 32`"),
                 );
             }
         }

@@ -56,6 +56,8 @@ fn what_is_not_built_is_refused_by_name() {
         ("admin: { auth: session-service }", "", "", "admin.auth"),
         ("admin: { auth: forward-auth }", "", "", "admin.auth"),
         ("watch: true", "", "", "watch"),
+        ("keep_alive: 10s", "", "", "keep_alive"),
+        ("trusted_proxies: [10.0.0.0/8]", "", "", "trusted_proxies"),
         ("tool_patterns: [{ name: x }]", "", "", "tool_patterns"),
         ("", "allow_model_management: true", "", "endpoints[0].allow_model_management"),
         ("", "limits: { rpm: 5 }", "", "endpoints[0].limits"),
@@ -89,7 +91,8 @@ fn what_does_nothing_yet_but_harms_nothing_is_taken() {
     for (top, endpoint, model) in [
         ("responses_store: off", "dialects: [anthropic_messages, ollama]", "sticky: off"),
         ("responses_store: 1d", "limits: { rpm: 0 }", "tool_repair: auto"),
-        ("trusted_proxies: [10.0.0.0/8]", "", "cache: off"),
+        ("trusted_proxies: []", "", "cache: off"),
+        ("keep_alive: 4s", "", "cache: off"),
         ("watch: false", "", "record: off"),
         ("database_url: ''", "", "cache: false"),
     ] {
@@ -109,7 +112,7 @@ fn each_wrong_value_has_its_key() {
         ("listen: [{ address: '127.0.0.1:1', tls: { cert: x } }]", "", "", "listen[0].tls"),
         ("listen: [{ tls: { cert: x, key: y } }]", "", "", "listen[0].address"),
         ("allowed_hosts: ['https://h']", "", "", "allowed_hosts[0]"),
-        ("trusted_proxies: [10.0.0.0/99]", "", "", "trusted_proxies[0]"),
+        ("trusted_proxies: [10.0.0.0/99]", "", "", "trusted_proxies trusted_proxies[0]"),
         ("admin: { auth: off, listen: '0.0.0.0:5001' }", "", "", "admin.auth"),
         ("admin: { token: 'a b' }", "", "", "admin.token"),
         ("data_dir: ~/data", "", "", "data_dir"),

@@ -108,7 +108,9 @@ fn find_model<'b>(exchange: &Exchange<'_>, body: &'b Bytes) -> Result<(Named, Co
 
 fn is_json(content_type: &str, body: &[u8]) -> bool {
     let kind = content_type.split(';').next().unwrap_or_default().trim();
-    let named = kind.is_empty() || kind.eq_ignore_ascii_case("application/json") || kind.ends_with("+json");
+    // `curl -d` calls everything a form; a form never begins with a brace.
+    let loose = kind.is_empty() || kind.eq_ignore_ascii_case("application/x-www-form-urlencoded");
+    let named = loose || kind.eq_ignore_ascii_case("application/json") || kind.ends_with("+json");
     named && body.trim_ascii_start().starts_with(b"{")
 }
 

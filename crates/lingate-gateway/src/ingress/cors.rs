@@ -14,7 +14,7 @@ const HEADERS: &str = "Content-Type, Authorization, x-api-key, api-key, anthropi
 
 /// Answer headers that a page may read; `*` inside a name is not possible.
 const EXPOSED: &str = "x-request-id, x-lingate-request-id, x-lingate-endpoint, x-lingate-dropped, x-lingate-repaired, \
-                       x-lingate-cache, x-lingate-attempts, retry-after";
+                       x-lingate-cache, x-lingate-attempts, x-lingate-fallback, request-id, retry-after";
 
 /// How long a browser may remember a preflight, in seconds.
 const MAX_AGE: &str = "600";
