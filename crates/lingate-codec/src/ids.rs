@@ -13,6 +13,15 @@ pub fn answer_call_id(seed: &str, number: usize) -> String {
     format!("call_{seed}_{number}")
 }
 
+/// As [`answer_call_id`], but none that is `taken`: an upstream may have given the very same.
+pub fn free_call_id(seed: &str, number: usize, taken: impl Fn(&str) -> bool) -> String {
+    let mut id = answer_call_id(seed, number);
+    while taken(&id) {
+        id.push('_');
+    }
+    id
+}
+
 /// An id in Anthropic's alphabet (`^[a-zA-Z0-9_-]+$`) and of at most `max` bytes: as it is where it fits, else
 /// cleaned, shortened, and told apart by a hash of the original. The same id always gives the same result, so
 /// calls and results still match.

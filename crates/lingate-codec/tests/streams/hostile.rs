@@ -269,6 +269,9 @@ fn mutant() -> impl Strategy<Value = Value> {
     })
 }
 
+/// What the tests' parser says of `1e999`, which JSON's grammar takes.
+const TOO_LARGE: &str = "number out of range";
+
 /// Whether every `\u` has its four digits, and every half of a character the other. What JSON's grammar takes, or the
 /// scanner does not look at, may be passed on as it came; other parsers are stricter.
 fn whole_escapes(text: &[u8]) -> bool {
@@ -290,7 +293,9 @@ fn whole_escapes(text: &[u8]) -> bool {
 
 /// Whether what was written of `input` is JSON.
 fn is_json(written: &[u8], input: &[u8]) -> bool {
-    if whole_escapes(input) { serde_json::from_slice::<Value>(written).is_ok() } else { Raw::parse(written).is_ok() }
+    let read = serde_json::from_slice::<Value>(written);
+    let strange = |error: serde_json::Error| !whole_escapes(input) || error.to_string().contains(TOO_LARGE);
+    read.map_or_else(|error| strange(error) && Raw::parse(written).is_ok(), |_| true)
 }
 
 /// A request as `dialect` reads it, written for all; gives what was written.
@@ -319,8 +324,11 @@ fn try_request(dialect: &dyn Dialect, operation: Operation, body: &[u8]) {
     for (upstream, operation, out) in rewrite(dialect, operation, body) {
         assert!(is_json(&out, body), "{}: {}", upstream.name(), String::from_utf8_lossy(&out));
         let read = upstream.dialect().decode_request(operation, &out);
-        // A conversation of nothing is the upstream's to refuse.
-        let fair = read.as_ref().map_or_else(|error| error.param.as_deref() == Some("messages"), |_| true);
+        // A conversation of nothing, or a picture that is no base64, is the upstream's to refuse.
+        let fair = match &read {
+            Err(error) => error.param.as_deref().is_some_and(|path| path == "messages" || path.contains("images[")),
+            Ok(_) => true,
+        };
         assert!(fair, "{}: {read:?}: {}", upstream.name(), String::from_utf8_lossy(&out));
     }
 }
@@ -383,7 +391,8 @@ fn try_stream(dialect: &dyn Dialect, bytes: &[u8]) {
         for client in ALL {
             let stream = encode_stream(client.dialect(), &events);
             let seen = crate::checker::check(client, &stream);
-            assert!(seen.is_ok() || !whole_escapes(bytes), "{}: {seen:?}\n{stream}\n{events:?}", client.name());
+            let strange = !whole_escapes(bytes) || seen.as_ref().is_err_and(|error| error.contains(TOO_LARGE));
+            assert!(seen.is_ok() || strange, "{}: {seen:?}\n{stream}\n{events:?}", client.name());
         }
     }
 }

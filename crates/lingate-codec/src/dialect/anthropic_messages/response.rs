@@ -4,7 +4,7 @@ use super::request::write_input;
 use super::usage::{self, Counts, Seen};
 use super::{MAX_CALL_ID, error};
 use crate::dialect::AnswerContext;
-use crate::ids::{answer_call_id, legal_call_id};
+use crate::ids::{free_call_id, legal_call_id};
 use crate::ir::{Answer, ApiError, Block, Citation, Event, Start};
 use crate::json::{Object, Raw, Writer};
 use std::collections::HashSet;
@@ -127,7 +127,7 @@ pub(super) fn call_id(id: &str, taken: impl Fn(&str) -> bool, number: usize, con
             return legal.into_owned();
         }
     }
-    answer_call_id(&context.id, number)
+    free_call_id(&context.id, number, taken)
 }
 
 /// Appends a whole answer.

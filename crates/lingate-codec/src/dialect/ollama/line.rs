@@ -2,10 +2,8 @@
 
 use super::timestamp;
 use crate::dialect::{AnswerContext, Stamp};
-use crate::ids;
 use crate::ir::{FinishReason, Logprob, Operation, Usage};
 use crate::json::{Kind, Raw, Writer};
-use std::borrow::Cow;
 use std::io::Write as _;
 
 /// What all lines of an answer have in common.
@@ -13,8 +11,6 @@ use std::io::Write as _;
 pub(super) struct LineWriter {
     /// How each begins, up to the time stamp.
     head: Vec<u8>,
-    /// Unique to the answer, for ids of calls.
-    seed: String,
     operation: Operation,
 }
 
@@ -35,7 +31,6 @@ pub(super) struct Body<'b> {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Call<'b> {
     pub(super) number: usize,
-    /// Empty where the upstream gave none.
     pub(super) id: &'b str,
     pub(super) name: &'b str,
     /// JSON text, perhaps broken.
@@ -58,7 +53,7 @@ impl LineWriter {
         writer.begin_object();
         writer.string_member("model", &context.model);
         writer.key("created_at");
-        Self { head, seed: context.id.clone(), operation: context.operation }
+        Self { head, operation: context.operation }
     }
 
     /// Appends one object, without a line feed. Its frame is written as bytes, because every delta passes here.
@@ -77,7 +72,7 @@ impl LineWriter {
         }
         if !body.calls.is_empty() {
             out.extend_from_slice(b",\"tool_calls\":");
-            self.write_calls(&mut Writer::new(out), body.calls);
+            write_calls(&mut Writer::new(out), body.calls);
         }
         out.extend_from_slice(after);
         if !body.logprobs.is_empty() {
@@ -93,27 +88,23 @@ impl LineWriter {
             }
         }
     }
+}
 
-    fn write_calls(&self, writer: &mut Writer<'_>, calls: &[Call<'_>]) {
-        writer.begin_array();
-        for call in calls {
-            let id = match call.id {
-                "" => Cow::Owned(ids::answer_call_id(&self.seed, call.number)),
-                id => Cow::Borrowed(id),
-            };
-            writer.begin_object();
-            writer.string_member("id", &id);
-            writer.key("function");
-            writer.begin_object();
-            writer.integer_member("index", call.number);
-            writer.string_member("name", call.name);
-            writer.key("arguments");
-            write_arguments(writer, call.arguments);
-            writer.end_object();
-            writer.end_object();
-        }
-        writer.end_array();
+fn write_calls(writer: &mut Writer<'_>, calls: &[Call<'_>]) {
+    writer.begin_array();
+    for call in calls {
+        writer.begin_object();
+        writer.string_member("id", call.id);
+        writer.key("function");
+        writer.begin_object();
+        writer.integer_member("index", call.number);
+        writer.string_member("name", call.name);
+        writer.key("arguments");
+        write_arguments(writer, call.arguments);
+        writer.end_object();
+        writer.end_object();
     }
+    writer.end_array();
 }
 
 impl Ending {

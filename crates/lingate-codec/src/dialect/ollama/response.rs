@@ -4,6 +4,7 @@ use super::error;
 use super::line::{Body, Call, Ending, LineWriter};
 use crate::dialect::halves::Half;
 use crate::dialect::{AnswerContext, Stamp};
+use crate::ids;
 use crate::ir::{Answer, ApiError, Block, Event, Finish, FinishReason, Logprob, Operation, Start, Usage};
 use crate::json::{Object, Raw};
 use std::collections::HashSet;
@@ -200,18 +201,33 @@ fn read_logprobs(list: Raw<'_>, with_top: bool) -> Vec<Logprob> {
     list.array().map(|list| list.filter_map(read).collect()).unwrap_or_default()
 }
 
+/// The calls' ids, in order: the upstream's, unless it gave none or gave it to an earlier call too.
+fn call_ids(answer: &Answer, context: &AnswerContext) -> Vec<String> {
+    let mut taken = HashSet::new();
+    let calls = answer.blocks.iter().filter_map(|block| match block {
+        Block::ToolCall { call, id, .. } => Some((*call, id)),
+        _ => None,
+    });
+    let id = |(number, id): (usize, &String)| {
+        let made = id.is_empty() || taken.contains(id);
+        let id = if made { ids::free_call_id(&context.id, number, |id| taken.contains(id)) } else { id.clone() };
+        taken.insert(id.clone());
+        id
+    };
+    calls.map(id).collect()
+}
+
 /// Appends a whole answer.
 pub(super) fn encode(answer: &Answer, context: &AnswerContext, at: Stamp, out: &mut Vec<u8>) {
     let (mut content, mut thinking, mut calls) = (Vec::new(), Vec::new(), Vec::new());
-    let mut ids = HashSet::new();
+    let ids = call_ids(answer, context);
     for block in &answer.blocks {
         match block {
             Block::Text { text, .. } | Block::Refusal { text } => content.push(text.as_str()),
             Block::Reasoning { text, .. } if !text.is_empty() => thinking.push(text.as_str()),
             Block::Reasoning { .. } | Block::RedactedReasoning { .. } => {}
-            Block::ToolCall { call, id, name, arguments } => {
-                // An id that an earlier call has is none: the writer makes another.
-                let id = if ids.insert(id.as_str()) { id } else { "" };
+            Block::ToolCall { call, name, arguments, .. } => {
+                let id = ids.get(calls.len()).map_or("", String::as_str);
                 calls.push(Call { number: *call, id, name, arguments });
             }
         }

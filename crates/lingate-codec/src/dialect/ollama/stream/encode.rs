@@ -63,12 +63,9 @@ impl Encoder {
         self.line(Body { calls: &[call], ..Body::default() }, at, out);
     }
 
-    /// An id that no call has: by the call's number, and by how many there are if that began before.
+    /// An id that no call has.
     fn made_id(&mut self, number: usize) -> String {
-        let mut id = ids::answer_call_id(&self.seed, number);
-        if self.ids.contains(&id) {
-            id = ids::answer_call_id(&id, self.ids.len());
-        }
+        let id = ids::free_call_id(&self.seed, number, |id| self.ids.contains(id));
         self.ids.insert(id.clone());
         id
     }

@@ -130,5 +130,8 @@ pub(in crate::dialect::openai_chat) fn call_id<'a>(
     used: impl Fn(&str) -> bool,
     context: &AnswerContext,
 ) -> Cow<'a, str> {
-    if id.is_empty() || used(id) { Cow::Owned(ids::answer_call_id(&context.id, number)) } else { Cow::Borrowed(id) }
+    if id.is_empty() || used(id) {
+        return Cow::Owned(ids::free_call_id(&context.id, number, used));
+    }
+    Cow::Borrowed(id)
 }
