@@ -164,6 +164,8 @@ impl Pump {
                 Poll::Pending => return,
                 Poll::Ready(Some(Ok(_))) if self.state == State::Ended => {}
                 Poll::Ready(Some(Ok(bytes))) => {
+                    // Room for the frames and a little more, in one go.
+                    self.out.reserve(bytes.len() + 64);
                     self.framer.push(&bytes);
                     self.take_frames(&mut clock, false);
                 }

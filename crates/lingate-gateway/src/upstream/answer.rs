@@ -2,6 +2,7 @@
 
 use super::lane::Place;
 use super::pool::{Exchange, step};
+use super::wake::Woken;
 use super::{Phase, UpstreamError};
 use bytes::Bytes;
 use http_body::Body as _;
@@ -36,6 +37,7 @@ pub struct AnswerBody {
     /// When something last came.
     last: Instant,
     timer: Option<Pin<Box<Sleep>>>,
+    woken: Woken,
 }
 
 enum Source {
@@ -60,17 +62,17 @@ impl AnswerBody {
         timer: Option<Pin<Box<Sleep>>>,
     ) -> Self {
         let source = Source::Http1 { incoming, exchange: Some(exchange) };
-        Self { source, idle, total, last: Instant::now(), timer }
+        Self { source, idle, total, last: Instant::now(), timer, woken: Woken::default() }
     }
 
     pub(super) fn http2(incoming: Incoming, place: Place, idle: Option<Duration>, total: Option<Instant>) -> Self {
         let source = Source::Http2 { incoming, _place: place };
-        Self { source, idle, total, last: Instant::now(), timer: None }
+        Self { source, idle, total, last: Instant::now(), timer: None, woken: Woken::default() }
     }
 
     /// A body made in this process.
     pub fn local(local: Box<dyn Local>) -> Self {
-        Self { source: Source::Local(local), idle: None, total: None, last: Instant::now(), timer: None }
+        Self { source: Source::Local(local), idle: None, total: None, last: Instant::now(), timer: None, woken: Woken::default() }
     }
 
     /// A body that is there already.
@@ -89,6 +91,13 @@ impl AnswerBody {
     /// # Errors
     /// The connection broke, or a time limit ran out; nothing can be read after that.
     pub fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, UpstreamError>>> {
+        let Some(waker) = self.woken.before(cx) else { return Poll::Pending };
+        let polled = self.poll_source(&mut Context::from_waker(&waker));
+        self.woken.after(polled.is_ready());
+        polled
+    }
+
+    fn poll_source(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, UpstreamError>>> {
         let polled = match &mut self.source {
             Source::Ended => return Poll::Ready(None),
             Source::Local(local) => local.poll_next(cx).map(|bytes| bytes.map(Ok)),

@@ -15,6 +15,7 @@ mod paced;
 mod pool;
 mod proxy;
 mod tls;
+mod wake;
 
 use http::{HeaderMap, HeaderValue, Method, Uri};
 use std::sync::Arc;

@@ -34,7 +34,13 @@ impl Value {
 impl Given<'_> {
     /// The variable of an option, unless it is empty.
     pub(super) fn variable(&self, option: &str) -> Option<String> {
-        self.env.var(&variable(option)).filter(|text| !text.is_empty())
+        self.meant(option).filter(|text| !text.is_empty())
+    }
+
+    /// The variable of an option as it is set. Kubernetes sets LINGATE_PORT=tcp://… beside a service of that name:
+    /// that is no port of ours.
+    fn meant(&self, option: &str) -> Option<String> {
+        self.env.var(&variable(option)).filter(|text| !(option == "port" && text.starts_with("tcp://")))
     }
 
     /// The flag's value, else the variable's unless that is empty.
@@ -48,7 +54,7 @@ impl Given<'_> {
             Some(text) => Some(Value { text: text.clone(), origin: format!("--{option}"), flag: true }),
             None => {
                 let origin = variable(option);
-                self.env.var(&origin).map(|text| Value { text, origin, flag: false })
+                self.meant(option).map(|text| Value { text, origin, flag: false })
             }
         }
     }
