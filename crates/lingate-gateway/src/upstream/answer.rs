@@ -72,7 +72,14 @@ impl AnswerBody {
 
     /// A body made in this process.
     pub fn local(local: Box<dyn Local>) -> Self {
-        Self { source: Source::Local(local), idle: None, total: None, last: Instant::now(), timer: None, woken: Woken::default() }
+        Self {
+            source: Source::Local(local),
+            idle: None,
+            total: None,
+            last: Instant::now(),
+            timer: None,
+            woken: Woken::default(),
+        }
     }
 
     /// A body that is there already.
