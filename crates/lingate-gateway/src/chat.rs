@@ -4,7 +4,7 @@ use crate::answering::{Answered, Client, answer, written};
 use crate::body::Body;
 use crate::endpoint::EndpointCall;
 use crate::error::Failure;
-use crate::headers::{ATTEMPTS, DROPPED, ENDPOINT, FALLBACK, NATIVE, PASSED};
+use crate::headers::{self, ATTEMPTS, DROPPED, ENDPOINT, FALLBACK};
 use crate::outgoing::{Incoming, Outgoing, prepare};
 use crate::own::json;
 use crate::pipeline::{Exchange, Served};
@@ -12,7 +12,7 @@ use crate::pump::stamp;
 use crate::recorder::{Place, Recorder};
 use crate::snapshot::{Target, VirtualModel};
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Response, header};
+use http::{HeaderValue, Response, header};
 use lingate_codec::dialect::{DialectId, Envelope};
 use lingate_codec::ir::{ApiError, Event, Finish, FinishReason, Operation, Start};
 use lingate_config::ResponseModel;
@@ -95,23 +95,9 @@ async fn attempt(
     recorder: &mut Option<Recorder>,
 ) -> Result<Answered, Failure> {
     let mut call = EndpointCall::post(outgoing.path.clone(), outgoing.body.clone());
-    pass_headers(&exchange.parts.headers, outgoing.relay, &mut call.headers);
-    for (name, value) in &model.config.headers {
-        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value.expose())) {
-            call.headers.insert(name, value);
-        }
-    }
+    headers::pass(&exchange.parts.headers, outgoing.relay, model, &mut call.headers);
     let reply = target.endpoint.call(call).await?;
     answer(client, target, outgoing, reply, recorder, &exchange.gateway.stop).await
-}
-
-fn pass_headers(from: &HeaderMap, relay: bool, to: &mut HeaderMap) {
-    // One pass over what came in, which is little, in place of a look-up for each name.
-    for (name, value) in from {
-        if PASSED.contains(name) || (relay && NATIVE.contains(name)) {
-            to.insert(name, value.clone());
-        }
-    }
 }
 
 fn client(

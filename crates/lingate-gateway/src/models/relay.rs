@@ -3,13 +3,14 @@
 use super::glob::shown;
 use crate::endpoint::{Endpoint, EndpointCall, Path};
 use crate::error::Failure;
+use crate::headers;
 use crate::own;
 use crate::pipeline::{Exchange, Served};
 use crate::recorder::{Place, Recorder};
 use crate::snapshot::{Target, VirtualModel};
 use crate::upstream::{Answer, Segments};
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use http::{HeaderMap, StatusCode, header};
 use lingate_codec::dialect::{DialectId, Envelope, RelayWants};
 use lingate_codec::ir::{ApiError, ErrorKind, Event, Operation, Usage};
 use lingate_codec::json::{Edits, Object, Raw};
@@ -17,11 +18,6 @@ use lingate_config::ResponseModel;
 
 /// The largest answer that is read.
 const ANSWER_CAP: u64 = 64 * 1024 * 1024;
-/// Headers of a client that go on to any upstream.
-const PASSED: [&str; 2] = ["traceparent", "tracestate"];
-/// Headers of an Anthropic client that go on to an upstream of that dialect.
-const ANTHROPIC: [&str; 2] = ["anthropic-version", "anthropic-beta"];
-
 /// Whether an endpoint speaks Ollama's own API.
 pub(super) fn is_ollama(endpoint: &Endpoint) -> bool {
     endpoint.backend.dialect == DialectId::Ollama
@@ -56,7 +52,7 @@ pub(super) async fn embed(exchange: &Exchange<'_>, body: &Bytes, path: &'static 
         recorder.attempt(Place { model: model.clone(), target: index });
         let body = renamed(&envelope.object, body, real, &target.endpoint.config.strip);
         let mut call = EndpointCall::post(Path::Root(path.to_owned()), body);
-        call.headers.extend(headers(exchange, &model, &PASSED));
+        headers::pass(&exchange.parts.headers, false, &model, &mut call.headers);
         match ask(exchange, target, call, DialectId::Ollama).await {
             Ok(answer) => {
                 observe(&mut recorder, &answer);
@@ -107,7 +103,7 @@ pub(super) async fn count_tokens(exchange: &Exchange<'_>, body: &Bytes) -> Serve
     dialect.dialect().relay_edits(&envelope.object, &wants, &mut edits);
     let body = Segments::new(edits.apply_to_bytes(&envelope.object, body));
     let mut call = EndpointCall::post(Path::Root(path), body);
-    call.headers.extend(headers(exchange, &model, &[PASSED, ANTHROPIC].concat()));
+    headers::pass(&exchange.parts.headers, true, &model, &mut call.headers);
     let answer = ask(exchange, target, call, dialect).await?;
     Ok(from(target, answer.to_vec()))
 }
@@ -183,22 +179,6 @@ pub(super) fn renamed(object: &Object<'_>, body: &Bytes, real: &str, strip: &[St
         .filter(|member| *member != "model" && *member != "name")
         .for_each(|member| edits.remove(object, member));
     Segments::new(edits.apply_to_bytes(object, body))
-}
-
-/// Headers of a call: what of the client's goes on, and the virtual model's own.
-fn headers(exchange: &Exchange<'_>, model: &VirtualModel, passed: &[&'static str]) -> HeaderMap {
-    let mut headers = HeaderMap::new();
-    for name in passed {
-        if let Some(value) = exchange.parts.headers.get(*name) {
-            headers.insert(HeaderName::from_static(name), value.clone());
-        }
-    }
-    for (name, value) in &model.config.headers {
-        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value.expose())) {
-            headers.insert(name, value);
-        }
-    }
-    headers
 }
 
 /// The answer with the name that was asked for.

@@ -1,7 +1,7 @@
 //! An upstream's answer: its head, and a body that drives its own connection.
 
 use super::lane::Place;
-use super::pool::{Exchange, step};
+use super::pool::Exchange;
 use super::wake::Woken;
 use super::{Phase, UpstreamError};
 use bytes::Bytes;
@@ -220,6 +220,6 @@ fn poll_http1(
     if polled.is_ready() {
         return polled;
     }
-    let _ = step(exchange, cx);
+    exchange.drive(cx);
     poll_incoming(incoming, cx)
 }

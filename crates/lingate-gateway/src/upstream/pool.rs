@@ -9,7 +9,7 @@ use hyper_util::rt::TokioIo;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Waker};
 use std::time::Duration;
 use tokio::time::{Instant, Sleep};
 
@@ -198,17 +198,4 @@ pub(super) fn late(limits: &TimeLimits, total: Option<Instant>) -> UpstreamError
         (_, Some(limit)) => UpstreamError::first_byte_timeout(limit),
         _ => UpstreamError::total_timeout(Phase::Sent),
     }
-}
-
-/// Polls the connection, then says whether it is over.
-impl Exchange {
-    pub(super) fn is_over(&self) -> bool {
-        self.over
-    }
-}
-
-/// Used by [`AnswerBody`]: one step of the connection.
-pub(super) fn step(exchange: &mut Exchange, cx: &mut Context<'_>) -> Poll<()> {
-    exchange.drive(cx);
-    if exchange.is_over() { Poll::Ready(()) } else { Poll::Pending }
 }
