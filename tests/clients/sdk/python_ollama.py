@@ -24,6 +24,7 @@ from checks import (
     WEATHER_ANSWER,
     check,
     each_backend,
+    each_kind,
     raised,
     raised_after_words,
     run,
@@ -82,7 +83,7 @@ def show(backend):
         assert shown.template == "{{ .Prompt }}" and shown.modelinfo["fable.context_length"] == 8192
 
 
-@each_backend
+@each_kind
 def chat_whole(backend):
     answer = client.chat(f"{backend}-talk", MESSAGES)
     assert answer.message.role == "assistant" and answer.message.content == ANSWER
@@ -98,7 +99,7 @@ def chat_with_options(backend):
     assert answer.message.content == ANSWER
 
 
-@each_backend
+@each_kind
 def chat_stream(backend):
     check_stream(list(client.chat(f"{backend}-talk", MESSAGES, stream=True)), backend)
 
@@ -143,7 +144,7 @@ def with_results(message):
     return [{"role": "user", "content": WEATHER}, message, *results]
 
 
-@each_backend
+@each_kind
 def tools_whole(backend):
     first = client.chat(f"{backend}-talk", [{"role": "user", "content": WEATHER}], tools=TOOLS)
     assert not first.message.content
@@ -202,10 +203,44 @@ def thinking(backend):
     assert not client.chat(f"{backend}-talk", MESSAGES, think=False).message.thinking
 
 
-@check
-def embed():
-    answer = client.embed("ollama-talk", "Hello")
-    assert [list(vector) for vector in answer.embeddings] == [[0.5, -2.0]]
+@each_backend
+def generate_with_more(backend):
+    answer = client.generate(f"{backend}-talk", HELLO, format=SCHEMA)
+    assert json.loads(answer.response) == INSTANCE
+    answer = client.generate(f"{backend}-talk", HELLO, think="high")
+    assert answer.thinking == THOUGHT and answer.response == f"You said: {HELLO}"
+    parts = list(client.generate(f"{backend}-talk", HELLO, think="high", stream=True))
+    assert "".join(part.thinking or "" for part in parts) == THOUGHT
+
+
+@each_backend
+def generate_with_a_suffix(backend):
+    call = lambda: client.generate(f"{backend}-talk", HELLO, suffix="The end.")
+    if backend == "anthropic":
+        assert "suffix" in raised(ollama.ResponseError, call).error
+    else:
+        assert call().response == f"You said: {HELLO} …The end."
+
+
+@each_backend
+def load_and_unload(backend):
+    for answer in (client.generate(f"{backend}-talk"), client.chat(f"{backend}-talk")):
+        assert answer.done and answer.done_reason == "load"
+    answer = client.generate(f"{backend}-talk", keep_alive=0)
+    assert answer.done and answer.done_reason == "unload" and not answer.response
+
+
+@each_backend
+def embed(backend):
+    call = lambda: client.embed(f"{backend}-talk", ["Hello", "there!"])
+    if backend == "anthropic":
+        assert raised(ollama.ResponseError, call).status_code in (400, 404, 501)
+        return
+    answer = call()
+    assert answer.model == f"{backend}-talk" and [list(vector) for vector in answer.embeddings] == [[5, -2], [6, -2]]
+    assert [list(vector) for vector in client.embed(f"{backend}-talk", "Hello").embeddings] == [[5, -2]]
+    # The older form, of one text.
+    assert list(client.embeddings(f"{backend}-talk", "Hello").embedding) == [5, -2]
 
 
 @check
