@@ -23,7 +23,7 @@ SDKS = (
         "langchain",
         "python",
         ("langchain_checks.py",),
-        ("langchain-openai==1.7.4", "langchain-anthropic==1.7.10", "langchain-ollama==1.1.0"),
+        ("langchain-openai==1.7.3", "langchain-anthropic==1.7.7", "langchain-ollama==1.1.0"),
     ),
     Client("node_openai", "node", ("node_openai.mjs",), ("openai@7.55.0", "zod@4.6.7")),
     Client("node_anthropic", "node", ("node_anthropic.mjs",), ("@anthropic-ai/sdk@1.11.0", "zod@4.6.7")),

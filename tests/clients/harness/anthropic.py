@@ -107,15 +107,18 @@ class _Reader:
             raise Fault(f"{kind} of {role}: {json.dumps(block)[:300]}")
 
 
-def _message(asked, content, stop_reason, written):
-    usage = {
+def _usage(written):
+    return {
         "input_tokens": USAGE["input"] - USAGE["cached"],
         "cache_read_input_tokens": USAGE["cached"],
         "cache_creation_input_tokens": 0,
         "output_tokens": written,
     }
+
+
+def _message(asked, content, stop_reason, written):
     head = {"id": ID, "type": "message", "role": "assistant", "model": asked.model, "content": content}
-    return head | {"stop_reason": stop_reason, "stop_sequence": None, "usage": usage}
+    return head | {"stop_reason": stop_reason, "stop_sequence": None, "usage": _usage(written)}
 
 
 def _stop_reason(said):
@@ -163,7 +166,7 @@ def events(_request, asked, said):
         sent += [{"type": "content_block_delta", "index": index, "delta": delta} for delta in deltas]
         sent.append({"type": "content_block_stop", "index": index})
     end = {"stop_reason": _stop_reason(said), "stop_sequence": None}
-    sent.append({"type": "message_delta", "delta": end, "usage": {"output_tokens": USAGE["output"]}})
+    sent.append({"type": "message_delta", "delta": end, "usage": _usage(USAGE["output"])})
     sent.append({"type": "message_stop"})
     return [event(data) for data in sent]
 

@@ -40,7 +40,9 @@ def read(request):
                 called.append((text(function, "name"), call.get("id")))
         elif role == "tool":
             name, key = message.get("tool_name"), message.get("tool_call_id")
-            if not any(name == call[0] or (key and key == call[1]) for call in called):
+            # Ollama's own SDK leaves the id out, and LangChain the name; then the order counts.
+            named = name is not None or key is not None
+            if not called or (named and not any(name == call[0] or (key and key == call[1]) for call in called)):
                 raise Fault(f"a result of no call: {json.dumps(message)[:300]}")
             asked.results.append(content)
         else:
@@ -56,7 +58,7 @@ def _wishes(body):
     if think not in (None, True, False, "low", "medium", "high", "max"):
         raise Fault(f"think: {think!r}")
     asked.thinks = bool(think)
-    if body.get("format") is not None:
+    if body.get("format") not in (None, ""):
         asked.schema = mapping(body, "format")
     if "options" in body:
         mapping(body, "options")

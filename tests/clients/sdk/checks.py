@@ -32,21 +32,28 @@ _HERE = os.path.dirname(os.path.abspath(__file__))
 _checks = []
 
 
+def add(name, function, *arguments):
+    """Adds a check by its name: a call of the function."""
+    _checks.append((name, function, arguments))
+
+
 def check(function):
     """Adds a check."""
-    _checks.append((function.__name__, function, ()))
+    add(function.__name__, function)
     return function
 
 
 def each_backend(function):
     """Adds a check for each backend, whose name it takes."""
-    _checks.extend((f"{function.__name__}[{backend}]", function, (backend,)) for backend in BACKENDS)
+    for backend in BACKENDS:
+        add(f"{function.__name__}[{backend}]", function, backend)
     return function
 
 
 def each_kind(function):
     """Adds a check for each kind of backend, whose name it takes."""
-    _checks.extend((f"{function.__name__}[{kind}]", function, (kind,)) for kind in KINDS)
+    for kind in KINDS:
+        add(f"{function.__name__}[{kind}]", function, kind)
     return function
 
 
@@ -88,14 +95,17 @@ def _reason(error):
 def run(prefix=""):
     """Runs all checks, their names after `prefix`, and ends the process: with 1 if one failed."""
     failed = 0
+    # One loop for all: some clients keep connections that belong to the loop.
+    loop = asyncio.Runner()
     for name, function, arguments in _checks:
         try:
             result = function(*arguments)
             if inspect.iscoroutine(result):
-                asyncio.run(result)
+                loop.run(result)
         except Exception as error:
             failed += 1
             print(f"FAIL {prefix}{name}: {_reason(error)}", flush=True)
         else:
             print(f"PASS {prefix}{name}", flush=True)
+    loop.close()
     sys.exit(1 if failed else 0)
