@@ -9,8 +9,6 @@ from .reply import Reply
 STREAM_TYPE = "text/event-stream"
 CREDENTIAL = ("x-api-key", "")
 CHAT = "/messages"
-# The id of every answer.
-ID = "msg_from_the_upstream"
 
 
 def read(request):
@@ -38,9 +36,10 @@ def read(request):
     reader = _Reader(asked)
     if body.get("thread", {}).get("type") == "continue":
         # What went before is known here, by the id of the answer.
-        if text(body["thread"], "previous_message_id") != ID:
+        before = re.fullmatch(r"msg_(\d+)", text(body["thread"], "previous_message_id"))
+        if not before:
             raise Fault("a thread that goes on after another answer")
-        reader.calls = ["toolu_0", "toolu_1"]
+        reader.calls = [f"toolu_{before[1]}_{index}" for index in range(2)]
     before = None
     for message in members(body, "messages"):
         role = text(message, "role")
@@ -117,7 +116,7 @@ def _usage(written):
 
 
 def _message(asked, content, stop_reason, written):
-    head = {"id": ID, "type": "message", "role": "assistant", "model": asked.model, "content": content}
+    head = {"id": f"msg_{asked.serial}", "type": "message", "role": "assistant", "model": asked.model, "content": content}
     return head | {"stop_reason": stop_reason, "stop_sequence": None, "usage": _usage(written)}
 
 
@@ -125,8 +124,8 @@ def _stop_reason(said):
     return "tool_use" if said.calls else "end_turn"
 
 
-def _tool_use(index, call, value):
-    return {"type": "tool_use", "id": f"toolu_{index}", "name": call.name, "input": value}
+def _tool_use(asked, index, call, value):
+    return {"type": "tool_use", "id": f"toolu_{asked.serial}_{index}", "name": call.name, "input": value}
 
 
 def whole(_request, asked, said):
@@ -136,7 +135,7 @@ def whole(_request, asked, said):
         content.append({"type": "thinking", "thinking": said.thought, "signature": SIGNATURE})
     if said.text:
         content.append({"type": "text", "text": said.text})
-    content += [_tool_use(index, call, call.arguments) for index, call in enumerate(said.calls)]
+    content += [_tool_use(asked, index, call, call.arguments) for index, call in enumerate(said.calls)]
     return _message(asked, content, _stop_reason(said), USAGE["output"])
 
 
@@ -159,7 +158,7 @@ def events(_request, asked, said):
     for index, call in enumerate(said.calls):
         pieces = ["", call.text()[:5], call.text()[5:]]
         deltas = [{"type": "input_json_delta", "partial_json": piece} for piece in pieces]
-        blocks.append((_tool_use(index, call, {}), deltas))
+        blocks.append((_tool_use(asked, index, call, {}), deltas))
     sent = [{"type": "message_start", "message": _message(asked, [], None, 1)}, {"type": "ping"}]
     for index, (start, deltas) in enumerate(blocks):
         sent.append({"type": "content_block_start", "index": index, "content_block": start})

@@ -1,5 +1,6 @@
 """The model behind every upstream: it says back what it read, so that what gets lost on the way is missing in the answer."""
 
+import itertools
 import json
 from dataclasses import dataclass, field
 
@@ -68,6 +69,8 @@ class Asked:
     stream: bool = False
     # Whether a stream ends with the usage, in dialects where that is a wish.
     usage: bool = True
+    # The number of the answer: no two answers have the same ids, for clients take those with one id for one.
+    serial: int = field(default_factory=itertools.count(1).__next__)
 
 
 @dataclass

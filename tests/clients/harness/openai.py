@@ -114,11 +114,11 @@ def _finish(said):
     return "tool_calls" if said.calls else "stop"
 
 
-def _written(index, call):
+def _written(asked, index, call):
+    key = f"call_{asked.serial}_{index}"
     if isinstance(call.arguments, str):
-        return {"id": f"call_{index}", "type": "custom", "custom": {"name": call.name, "input": call.arguments}}
-    function = {"name": call.name, "arguments": call.text()}
-    return {"id": f"call_{index}", "type": "function", "function": function}
+        return {"id": key, "type": "custom", "custom": {"name": call.name, "input": call.arguments}}
+    return {"id": key, "type": "function", "function": {"name": call.name, "arguments": call.text()}}
 
 
 def whole(request, asked, said):
@@ -127,13 +127,14 @@ def whole(request, asked, said):
     if said.thought:
         message[THOUGHT_MEMBER.get(request.kind, "reasoning_content")] = said.thought
     if said.calls:
-        message["tool_calls"] = [_written(index, call) for index, call in enumerate(said.calls)]
+        message["tool_calls"] = [_written(asked, index, call) for index, call in enumerate(said.calls)]
     choice = {"index": 0, "message": message, "finish_reason": _finish(said), "logprobs": None}
     return _frame("chat.completion", asked, [choice]) | {"usage": _usage(), "system_fingerprint": "fp_1"}
 
 
 def _frame(kind, asked, choices):
-    return {"id": "chatcmpl-1", "object": kind, "created": 1_790_000_000, "model": asked.model, "choices": choices}
+    head = {"id": f"chatcmpl-{asked.serial}", "object": kind, "created": 1_790_000_000}
+    return head | {"model": asked.model, "choices": choices}
 
 
 def event(data):
@@ -158,7 +159,7 @@ def events(request, asked, said):
         deltas.append({THOUGHT_MEMBER.get(request.kind, "reasoning_content"): said.thought})
     deltas += [{"content": word} for word in said.words()]
     for index, call in enumerate(said.calls):
-        opened = _written(index, call)
+        opened = _written(asked, index, call)
         inner, member = ("custom", "input") if "custom" in opened else ("function", "arguments")
         full, opened[inner][member] = opened[inner][member], ""
         deltas.append({"tool_calls": [{"index": index, **opened}]})

@@ -6,7 +6,7 @@ import pathlib
 import subprocess
 import tempfile
 
-from . import anthropic, install, mind
+from . import install, mind
 from .gateway import Gateway
 from .report import short
 from .upstream import CLIENT_KEY, DIALECTS, KINDS, UPSTREAM_KEY, Upstream, holds
@@ -152,5 +152,5 @@ def wishes(name):
     }
     if name == "python_anthropic":
         # A thread goes on where it began; by other dialects the whole conversation is sent.
-        wanted["anthropic"].append({"thread": {"type": "continue", "previous_message_id": anthropic.ID}})
+        wanted["anthropic"].append({"thread": {"type": "continue"}})
     return [(kind, part) for kind, parts in wanted.items() for part in parts]
