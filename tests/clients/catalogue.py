@@ -16,7 +16,9 @@ class Client:
 
 
 SDKS = (
-    Client("python_openai", "python", ("python_openai.py", "python_openai_responses.py"), ("openai==3.52.0",), whole=True),
+    Client(
+        "python_openai", "python", ("python_openai.py", "python_openai_responses.py"), ("openai==3.52.0",), whole=True
+    ),
     Client("python_anthropic", "python", ("python_anthropic.py",), ("anthropic==2.11.0",), whole=True),
     Client("python_ollama", "python", ("python_ollama.py",), ("ollama==0.6.3",), whole=True),
     Client(

@@ -14,8 +14,6 @@ import subprocess
 import sys
 import time
 
-sys.dont_write_bytecode = True
-
 import record
 from catalogue import CLIENTS, GROUPS
 from harness import agent, sdk
@@ -30,7 +28,9 @@ def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join([*CLIENTS, *GROUPS])} [all]")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="clients at once [%(default)s]")
-    parser.add_argument("--record", type=pathlib.Path, metavar="FILE", help="write what ran and what came of it, as Markdown")
+    parser.add_argument(
+        "--record", type=pathlib.Path, metavar="FILE", help="write what ran and what came of it, as Markdown"
+    )
     given = parser.parse_args()
     for name in given.names:
         if name not in CLIENTS and name not in GROUPS:

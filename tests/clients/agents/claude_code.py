@@ -5,6 +5,8 @@ import json
 PROGRAM = "claude"
 # The ways of the errand for which it has tools.
 WAYS = ("edit tool", "shell")
+# Who else it may try to call.
+ELSEWHERE = frozenset()
 
 
 def command(program, run, again):

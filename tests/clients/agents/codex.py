@@ -4,6 +4,7 @@ import json
 
 PROGRAM = "codex"
 WAYS = ("shell", "patch")
+ELSEWHERE = frozenset()
 
 
 def command(program, run, again):

@@ -4,6 +4,8 @@ import json
 
 PROGRAM = "opencode"
 WAYS = ("edit tool", "shell")
+# It looks for the package of its plugins there; it gets none and goes on.
+ELSEWHERE = {"registry.npmjs.org:443"}
 
 
 def command(program, run, again):
@@ -21,7 +23,7 @@ def command(program, run, again):
         "share": "disabled",
         "autoupdate": False,
     }
-    line = [program, "run", "--format", "json", "--model", f"lingate/{run.model}"]
+    line = [program, "run", "--pure", "--format", "json", "--model", f"lingate/{run.model}"]
     line += [*(["--continue"] if again else []), "--", run.prompt]
     quiet = dict.fromkeys(
         (

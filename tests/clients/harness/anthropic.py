@@ -116,7 +116,13 @@ def _usage(written):
 
 
 def _message(asked, content, stop_reason, written):
-    head = {"id": f"msg_{asked.serial}", "type": "message", "role": "assistant", "model": asked.model, "content": content}
+    head = {
+        "id": f"msg_{asked.serial}",
+        "type": "message",
+        "role": "assistant",
+        "model": asked.model,
+        "content": content,
+    }
     return head | {"stop_reason": stop_reason, "stop_sequence": None, "usage": _usage(written)}
 
 

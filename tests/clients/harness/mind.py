@@ -1,4 +1,4 @@
-"""The model behind every upstream: it says back what it read, so that what gets lost on the way is missing in the answer."""
+"""The model behind every upstream: it says back what it read, so what is lost on the way is missing in the answer."""
 
 import itertools
 import json

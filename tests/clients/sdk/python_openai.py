@@ -122,7 +122,9 @@ async def asynchronous(backend):
 
         async def stream():
             model = f"{backend}-talk"
-            return [c async for c in await chat.create(model=model, messages=MESSAGES, stream=True, stream_options=options)]
+            return [
+                c async for c in await chat.create(model=model, messages=MESSAGES, stream=True, stream_options=options)
+            ]
 
         whole, *streams = await asyncio.gather(
             chat.create(model=f"{backend}-talk", messages=MESSAGES), *(stream() for _ in range(5))
@@ -235,7 +237,12 @@ def parsed_calls(backend):
 
 @each_backend
 def reasoning(backend):
-    wish = {"model": f"{backend}-talk", "messages": MESSAGES, "reasoning_effort": "high", "max_completion_tokens": 32000}
+    wish = {
+        "model": f"{backend}-talk",
+        "messages": MESSAGES,
+        "reasoning_effort": "high",
+        "max_completion_tokens": 32000,
+    }
     message = create(**wish).choices[0].message
     assert message.content == ANSWER and message.reasoning_content == THOUGHT
     deltas = [choice.delta for chunk in create(stream=True, **wish) for choice in chunk.choices]
