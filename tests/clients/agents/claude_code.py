@@ -3,9 +3,10 @@
 import json
 
 PROGRAM = "claude"
-# The ways of the errand for which it has tools.
-WAYS = ("edit tool", "shell")
+# The ways of the errand for which it has tools, and the model's name on a backend.
+WAYS = {"edit tool": "{}-lenient", "shell": "{}-lenient"}
 # Who else it may try to call.
+BACKENDS = ()
 ELSEWHERE = frozenset()
 
 

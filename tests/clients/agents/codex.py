@@ -3,7 +3,9 @@
 import json
 
 PROGRAM = "codex"
-WAYS = ("shell", "patch")
+# It offers its patch tool, which takes free text, to models alone whose names it knows.
+WAYS = {"shell": "{}-lenient", "patch": "gpt-5.5-{}"}
+BACKENDS = ("responses",)
 ELSEWHERE = frozenset()
 
 
@@ -19,13 +21,15 @@ def command(program, run, again):
         "model_providers.lingate.request_max_retries": 0,
         "model_providers.lingate.stream_max_retries": 0,
         "analytics.enabled": False,
+        "features.plugins": False,
+        "features.apps": False,
         "check_for_update_on_startup": False,
     }
     line = [program, "exec", *(["resume", "--last"] if again else []), "--json", "--skip-git-repo-check"]
     line += ["--dangerously-bypass-approvals-and-sandbox"]
     for name, value in config.items():
         line += ["-c", f"{name}={json.dumps(value)}"]
-    return [*line, run.prompt], {"LINGATE_KEY": run.key, "CODEX_HOME": str(run.home / ".codex")}
+    return [*line, run.prompt], {"LINGATE_KEY": run.key}
 
 
 def last_words(output):

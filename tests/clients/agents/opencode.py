@@ -3,8 +3,9 @@
 import json
 
 PROGRAM = "opencode"
-WAYS = ("edit tool", "shell")
+WAYS = {"edit tool": "{}-lenient", "shell": "{}-lenient"}
 # It looks for the package of its plugins there; it gets none and goes on.
+BACKENDS = ()
 ELSEWHERE = {"registry.npmjs.org:443"}
 
 

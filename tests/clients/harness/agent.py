@@ -42,9 +42,9 @@ def drive(client, report):
     program = place / "node_modules/.bin" / agent.PROGRAM
     with tempfile.TemporaryDirectory(prefix="lingate-agent-") as scratch, Upstream() as upstream, Outside() as outside:
         scratch = pathlib.Path(scratch)
-        gateway = Gateway(upstream, scratch / "gateway")
+        gateway = Gateway(upstream, scratch / "gateway", set(agent.WAYS.values()) - {"{}-lenient"})
         try:
-            for backend in DIALECTS:
+            for backend in (*DIALECTS, *agent.BACKENDS):
                 for way in agent.WAYS:
                     session = scratch / f"{backend}-{way.replace(' ', '-')}"
                     _session(agent, program, gateway.url, session, (backend, way), upstream, outside, report)
@@ -64,7 +64,7 @@ def _session(agent, program, url, session, place, upstream, outside, report):
     page.write_text(TEXT.format(WORDS[0]))
     for turn, (old, new) in enumerate(zip(WORDS, WORDS[1:], strict=False)):
         before = len(upstream.asked(backend))
-        run = Run(url, CLIENT_KEY, f"{backend}-talk", errand.prompt(page, old, new, way), home, work)
+        run = Run(url, CLIENT_KEY, agent.WAYS[way].format(backend), errand.prompt(page, old, new, way), home, work)
         line, env = agent.command(program, run, again=turn > 0)
         env = environment(home, **env, HTTPS_PROXY=outside.url, HTTP_PROXY=outside.url)
         reason = _outcome(agent, line, env, work)

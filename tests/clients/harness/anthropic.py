@@ -28,6 +28,8 @@ def read(request):
         asked.schema = mapping(config["format"], "schema")
     asked.told = texts(body.get("system", ""))
     for tool in members(body, "tools"):
+        if tool.get("type", "custom") != "custom":
+            continue
         asked.tools.append(Tool(text(tool, "name"), mapping(tool, "input_schema")))
     choice = body.get("tool_choice", {}).get("type")
     if choice == "none":

@@ -13,6 +13,11 @@ from .upstream import CLIENT_KEY, KINDS, UPSTREAM_KEY
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 START_LIMIT = 60
 STOP_LIMIT = 40
+# What an endpoint has besides.
+MORE = {
+    "ollama": {"expose_models": {"prefix": "exposed/"}},
+    "responses": {"type": "openai", "dialects": ["openai_responses"]},
+}
 
 
 def binary():
@@ -26,14 +31,14 @@ def binary():
 
 
 class Gateway:
-    """A running lingate with a folder of its own."""
+    """A running lingate with a folder of its own. `aliases` name the model that talks: forms of KIND."""
 
-    def __init__(self, upstream, folder):
+    def __init__(self, upstream, folder, aliases=()):
         folder.mkdir(parents=True, exist_ok=True)
         config = folder / "lingate.json"
         config.touch(mode=0o600)
         # JSON is YAML.
-        config.write_text(json.dumps(_configuration(upstream, folder / "data"), indent=1))
+        config.write_text(json.dumps(_configuration(upstream, folder / "data", aliases), indent=1))
         self.process = subprocess.Popen(
             [binary(), "serve", "--config", config],
             cwd=folder,
@@ -82,24 +87,28 @@ class Gateway:
         return None
 
 
-def _configuration(upstream, data):
-    """A virtual model KIND-MODEL for each model of each upstream, and two of the built-in backend."""
+def _configuration(upstream, data, aliases):
+    """A virtual model KIND-MODEL for each model of each upstream, and two of the built-in backend.
+
+    KIND-lenient is KIND-talk without the tools that only another provider can run, and so are the aliases.
+    """
     endpoints = [{"name": "demo", "type": "demo"}]
-    names = {f"demo-{model}": ("demo", f"demo-{model}") for model in ("echo", "tool")}
+    models = [_model(f"demo-{name}", "demo", f"demo-{name}") for name in ("echo", "tool")]
     for kind in KINDS:
-        endpoint = {"name": kind, "type": kind, "url": upstream.url(kind), "api_key": UPSTREAM_KEY}
-        if kind == "ollama":
-            endpoint["expose_models"] = {"prefix": "exposed/"}
-        endpoints.append(endpoint)
-        names |= {f"{kind}-{model}": (kind, model) for model in MODELS}
+        more = MORE.get(kind, {})
+        endpoints.append({"name": kind, "type": kind, "url": upstream.url(kind), "api_key": UPSTREAM_KEY, **more})
+        models += [_model(f"{kind}-{name}", kind, name) for name in MODELS]
+        for name in (f"{kind}-lenient", *(alias.format(kind) for alias in aliases)):
+            models.append(_model(name, kind, "talk") | {"hosted_tools": "drop"})
     return {
         "listen": ["127.0.0.1:0"],
         "admin": {"listen": ""},
         "data_dir": str(data),
         "clients": {"auth": "keys", "keys": [{"name": "client", "key": CLIENT_KEY}]},
         "endpoints": endpoints,
-        "virtual_models": [
-            {"name": name, "targets": [{"endpoint": endpoint, "model": model}], "retry": {"attempts": 1}}
-            for name, (endpoint, model) in names.items()
-        ],
+        "virtual_models": models,
     }
+
+
+def _model(name, endpoint, model):
+    return {"name": name, "targets": [{"endpoint": endpoint, "model": model}], "retry": {"attempts": 1}}

@@ -4,7 +4,7 @@ import http.server
 import socketserver
 import threading
 
-from . import anthropic, ollama, openai
+from . import anthropic, ollama, openai, responses
 from .mind import Fault, answer
 from .reply import Reply, Request, Stream
 
@@ -12,7 +12,7 @@ from .reply import Reply, Request, Stream
 UPSTREAM_KEY = "sk-upstream-canary-31c7"
 # The clients' key. No upstream may see it.
 CLIENT_KEY = "ck-client-canary-88e2"
-# The kinds of backend: the dialect that each speaks, and the path of its API.
+# The backends: the dialect that each speaks, and the path of its API. All but the last are named as their kind.
 KINDS = {
     "openai": (openai, "/v1"),
     "anthropic": (anthropic, "/v1"),
@@ -21,6 +21,8 @@ KINDS = {
     "vllm": (openai, "/v1"),
     "together": (openai, "/v1"),
     "deepinfra": (openai, "/v1/openai"),
+    # An endpoint of type `openai` whose `dialects` say that it serves Responses, too.
+    "responses": (responses, "/v1"),
 }
 # One of each dialect: these get every check. The others are the same dialect at another place.
 DIALECTS = ("openai", "anthropic", "ollama")
@@ -64,6 +66,8 @@ class Upstream:
         with self._lock:
             self._asked.append(request)
         dialect = KINDS[request.kind][0]
+        if dialect is responses and request.path == openai.CHAT:
+            dialect = openai
         try:
             return _reply(dialect, request)
         except (Fault, ValueError, KeyError, TypeError, AttributeError) as fault:

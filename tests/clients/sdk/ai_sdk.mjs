@@ -7,7 +7,7 @@ import { APICallError, embedMany, generateObject, generateText, stepCountIs, str
 import { z } from "zod";
 import {
   ANSWER, BACKENDS, CITIES, FIRST_WORD, HELLO, INSTANCE, KEY, PNG, SYSTEM, THOUGHT, TOOL, URL_, USAGE, WEATHER,
-  WEATHER_ANSWER, all, check, raised, run,
+  WEATHER_ANSWER, all, check, eachBackend, on, raised, run,
 } from "./checks.mjs";
 
 globalThis.AI_SDK_LOG_WARNINGS = false;
@@ -117,21 +117,17 @@ each("reasoning before tools", async (ask, provider) => {
   assert.equal((await all(answer.textStream)).join(""), WEATHER_ANSWER);
 });
 
-for (const backend of ["openai", "ollama"]) {
-  check(`embedMany[${backend}]`, async () => {
-    const model = PROVIDERS["openai-compatible"].embeddingModel(`${backend}-talk`);
-    const answer = await embedMany({ model, values: ["Hello", "there!"] });
-    assert.deepEqual(answer.embeddings, [[5, -2], [6, -2]]);
-  });
-}
+on(["openai", "ollama"], "embedMany", async (backend) => {
+  const model = PROVIDERS["openai-compatible"].embeddingModel(`${backend}-talk`);
+  const answer = await embedMany({ model, values: ["Hello", "there!"] });
+  assert.deepEqual(answer.embeddings, [[5, -2], [6, -2]]);
+});
 
-for (const backend of BACKENDS) {
-  check(`completionModel[${backend}]`, async () => {
-    const model = PROVIDERS["openai-compatible"].completionModel(`${backend}-talk`);
-    const { text } = await generateText({ model, prompt: HELLO, maxRetries: 0 });
-    assert.match(text, new RegExp(`^You said: [^]*${HELLO}`));
-  });
-}
+eachBackend("completionModel", async (backend) => {
+  const model = PROVIDERS["openai-compatible"].completionModel(`${backend}-talk`);
+  const { text } = await generateText({ model, prompt: HELLO, maxRetries: 0 });
+  assert.match(text, new RegExp(`^You said: [^]*${HELLO}`));
+});
 
 each("rate_limit", async (ask) => {
   const error = await raised(APICallError, () => generateText(ask({}, "limited")));

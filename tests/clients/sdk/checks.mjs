@@ -26,15 +26,13 @@ export function check(name, body) {
   checks.push([name, body]);
 }
 
-// Adds a check for each backend, whose name it takes.
-export function eachBackend(name, body) {
-  for (const backend of BACKENDS) check(`${name}[${backend}]`, () => body(backend));
+// Adds a check for each of these backends, whose name it takes.
+export function on(backends, name, body) {
+  for (const backend of backends) check(`${name}[${backend}]`, () => body(backend));
 }
 
-// Adds a check for each kind of backend, whose name it takes.
-export function eachKind(name, body) {
-  for (const kind of KINDS) check(`${name}[${kind}]`, () => body(kind));
-}
+export const eachBackend = (name, body) => on(BACKENDS, name, body);
+export const eachKind = (name, body) => on(KINDS, name, body);
 
 // The error of this class that the call must raise.
 export async function raised(kind, call) {

@@ -43,18 +43,19 @@ def check(function):
     return function
 
 
-def each_backend(function):
-    """Adds a check for each backend, whose name it takes."""
-    for backend in BACKENDS:
-        add(f"{function.__name__}[{backend}]", function, backend)
-    return function
+def on(*backends):
+    """Adds a check for each of these backends, whose name it takes."""
+
+    def add_all(function):
+        for backend in backends:
+            add(f"{function.__name__}[{backend}]", function, backend)
+        return function
+
+    return add_all
 
 
-def each_kind(function):
-    """Adds a check for each kind of backend, whose name it takes."""
-    for kind in KINDS:
-        add(f"{function.__name__}[{kind}]", function, kind)
-    return function
+each_backend = on(*BACKENDS)
+each_kind = on(*KINDS)
 
 
 def raised(kind, call):

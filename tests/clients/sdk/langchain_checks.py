@@ -16,6 +16,7 @@ from checks import (
     USAGE,
     WEATHER,
     WEATHER_ANSWER,
+    on,
     run,
 )
 from langchain_anthropic import ChatAnthropic
@@ -73,17 +74,6 @@ def each(function, providers=PROVIDERS):
         for backend in BACKENDS:
             checks.add(f"{function.__name__} {name}[{backend}]", function, name, PROVIDERS[name], backend)
     return function
-
-
-def on(*backends):
-    """Adds a check for these backends."""
-
-    def add(function):
-        for backend in backends:
-            checks.add(f"{function.__name__}[{backend}]", function, backend)
-        return function
-
-    return add
 
 
 def check_usage(message):

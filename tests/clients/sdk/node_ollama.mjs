@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { Ollama } from "ollama";
 import {
   ANSWER, BACKENDS, CITIES, FIRST_WORD, HELLO, INSTANCE, KEY, PNG, SCHEMA, SYSTEM, THOUGHT, TOOL, URL_, USAGE, WEATHER,
-  WEATHER_ANSWER, all, check, eachBackend, eachKind, raised, raisedAfterWords, run,
+  WEATHER_ANSWER, all, check, eachBackend, eachKind, on, raised, raisedAfterWords, run,
 } from "./checks.mjs";
 
 const client = new Ollama({ host: URL_, headers: { Authorization: `Bearer ${KEY}` } });
@@ -83,12 +83,10 @@ eachBackend("generate", async (backend) => {
   assert.equal(parts.map((part) => part.response).join(""), ANSWER);
 });
 
-for (const backend of ["openai", "ollama"]) {
-  check(`embed[${backend}]`, async () => {
-    const answer = await client.embed({ model: `${backend}-talk`, input: ["Hello", "there!"] });
-    assert.deepEqual(answer.embeddings, [[5, -2], [6, -2]]);
-  });
-}
+on(["openai", "ollama"], "embed", async (backend) => {
+  const answer = await client.embed({ model: `${backend}-talk`, input: ["Hello", "there!"] });
+  assert.deepEqual(answer.embeddings, [[5, -2], [6, -2]]);
+});
 
 check("unknown_model", async () => {
   const error = await raised(Error, () => client.chat({ model: "no-such-model", messages }));

@@ -6,13 +6,15 @@ import { zodResponseFormat, zodTextFormat } from "openai/helpers/zod";
 import { z } from "zod";
 import {
   ANSWER, BACKENDS, CITIES, FIRST_WORD, HELLO, INSTANCE, KEY, PNG, SYSTEM, THOUGHT, TOOL, URL_, USAGE, WEATHER,
-  WEATHER_ANSWER, all, check, eachBackend, eachKind, raised, raisedAfterWords, run,
+  WEATHER_ANSWER, all, check, eachBackend, eachKind, on, raised, raisedAfterWords, run,
 } from "./checks.mjs";
 
 const client = new OpenAI({ baseURL: `${URL_}/v1`, apiKey: KEY, maxRetries: 0, timeout: 20000 });
 const chat = client.chat.completions;
 const messages = [{ role: "system", content: SYSTEM }, { role: "user", content: HELLO }];
 const tools = [{ type: "function", function: TOOL }];
+// The backends, and one that serves Responses itself.
+const RESPONDERS = [...BACKENDS, "responses"];
 const Weather = z.object({ city: z.string(), degrees: z.number().int() });
 
 async function* words(stream) {
@@ -102,15 +104,13 @@ eachBackend("completions", async (backend) => {
   assert.equal(chunks.map((chunk) => chunk.choices[0]?.text ?? "").join(""), `You said: ${HELLO}`);
 });
 
-for (const backend of ["openai", "ollama"]) {
-  check(`embeddings[${backend}]`, async () => {
-    const wish = { model: `${backend}-talk`, input: ["Hello", "there!"] };
-    for (const form of [{}, { encoding_format: "float" }]) {
-      const answer = await client.embeddings.create({ ...wish, ...form });
-      assert.deepEqual(answer.data.map((item) => Array.from(item.embedding)), [[5, -2], [6, -2]]);
-    }
-  });
-}
+on(["openai", "ollama"], "embeddings", async (backend) => {
+  const wish = { model: `${backend}-talk`, input: ["Hello", "there!"] };
+  for (const form of [{}, { encoding_format: "float" }]) {
+    const answer = await client.embeddings.create({ ...wish, ...form });
+    assert.deepEqual(answer.data.map((item) => Array.from(item.embedding)), [[5, -2], [6, -2]]);
+  }
+});
 
 eachKind("responses_whole", async (backend) => {
   const answer = await client.responses.create({ model: `${backend}-talk`, instructions: SYSTEM, input: HELLO });
@@ -118,7 +118,7 @@ eachKind("responses_whole", async (backend) => {
   assert.equal(answer.status, "completed");
 });
 
-eachBackend("responses_stream", async (backend) => {
+on(RESPONDERS, "responses_stream", async (backend) => {
   const wish = { model: `${backend}-talk`, instructions: SYSTEM, input: HELLO };
   const events = await all(await client.responses.create({ ...wish, stream: true }));
   assert.deepEqual(events.map((event) => event.sequence_number), events.map((_, at) => at));
@@ -127,13 +127,13 @@ eachBackend("responses_stream", async (backend) => {
   assert.equal(final.output_text, ANSWER);
 });
 
-eachBackend("responses_parsed", async (backend) => {
+on(RESPONDERS, "responses_parsed", async (backend) => {
   const text = { format: zodTextFormat(Weather, "weather") };
   const answer = await client.responses.parse({ model: `${backend}-talk`, input: HELLO, text });
   assert.deepEqual(answer.output_parsed, INSTANCE);
 });
 
-eachBackend("responses_tools", async (backend) => {
+on(RESPONDERS, "responses_tools", async (backend) => {
   const wish = { model: `${backend}-talk`, tools: [{ type: "function", strict: false, ...TOOL }] };
   const first = await client.responses.create({ ...wish, input: WEATHER });
   const calls = first.output.filter((item) => item.type === "function_call");

@@ -284,6 +284,19 @@ def beta(backend):
     assert [block.text for block in message.content] == [ANSWER]
 
 
+@each_backend
+def hosted_tool(backend):
+    asking = wish(backend, tools=[{"type": "web_search_20250305", "name": "web_search"}, *TOOLS])
+    if backend == "anthropic":
+        check_answer(client.messages.create(**asking), backend)
+    else:
+        error = raised(anthropic.BadRequestError, lambda: client.messages.create(**asking))
+        assert "web_search" in error.message and "hosted_tools" in error.message
+        raw = client.messages.with_raw_response.create(**asking | {"model": f"{backend}-lenient"})
+        assert "tools[0]" in raw.headers["x-lingate-dropped"]
+        assert [block.text for block in raw.parse().content] == [ANSWER]
+
+
 @check
 def demo():
     asking = wish("demo") | {"model": "demo-echo"}

@@ -5,6 +5,7 @@ import json
 import openai
 from checks import (
     ANSWER,
+    BACKENDS,
     CITIES,
     FIRST_WORD,
     FREE_TEXT,
@@ -20,8 +21,8 @@ from checks import (
     WEATHER,
     WEATHER_ANSWER,
     check,
-    each_backend,
     each_kind,
+    on,
     raised,
     run,
 )
@@ -30,6 +31,8 @@ from pydantic import BaseModel
 client = openai.OpenAI(base_url=f"{URL}/v1", api_key=KEY, max_retries=0, timeout=20)
 create = client.responses.create
 
+# The backends, and one that serves Responses itself.
+RESPONDERS = (*BACKENDS, "responses")
 TOOLS = [{"type": "function", "strict": False, **TOOL}]
 # The events of an answer of one text, but for its deltas.
 TEXT_EVENTS = [
@@ -80,7 +83,16 @@ def stream(backend):
     assert len({event.response.id for event in (events[0], events[1], events[-1])}) == 1
 
 
-@each_backend
+@on(*RESPONDERS)
+def echo(backend):
+    more = {"metadata": {"who": "me"}, "tools": TOOLS, "temperature": 0.5, "max_output_tokens": 500}
+    for response in (create(**wish(backend, **more)), list(create(stream=True, **wish(backend, **more)))[-1].response):
+        assert response.instructions == SYSTEM and response.metadata == {"who": "me"}
+        assert response.temperature == 0.5 and response.max_output_tokens == 500
+        assert [tool.name for tool in response.tools] == [TOOL["name"]]
+
+
+@on(*RESPONDERS)
 def stream_helper(backend):
     with client.responses.stream(**wish(backend)) as stream:
         deltas = [event.delta for event in stream if event.type == "response.output_text.delta"]
@@ -88,7 +100,7 @@ def stream_helper(backend):
     assert "".join(deltas) == ANSWER
 
 
-@each_backend
+@on(*RESPONDERS)
 def conversation(backend):
     turns = [
         {"role": "developer", "content": SYSTEM},
@@ -123,7 +135,7 @@ def tools_whole(backend):
     assert second.output_text == WEATHER_ANSWER
 
 
-@each_backend
+@on(*RESPONDERS)
 def tools_stream(backend):
     asking = wish(backend, WEATHER, tools=TOOLS)
     events = list(create(stream=True, **asking))
@@ -137,7 +149,7 @@ def tools_stream(backend):
     assert events[-1].response.output_text == WEATHER_ANSWER
 
 
-@each_backend
+@on(*RESPONDERS)
 def previous_response(backend):
     first = create(**wish(backend, WEATHER, tools=TOOLS))
     asking = wish(backend, check_calls(first), tools=TOOLS, previous_response_id=first.id)
@@ -146,7 +158,7 @@ def previous_response(backend):
     assert second.id != first.id
 
 
-@each_backend
+@on(*RESPONDERS)
 def stored(backend):
     made = create(**wish(backend))
     kept = client.responses.retrieve(made.id)
@@ -157,7 +169,7 @@ def stored(backend):
     raised(openai.NotFoundError, lambda: client.responses.retrieve(made.id))
 
 
-@each_backend
+@on(*RESPONDERS)
 def not_stored(backend):
     made = create(**wish(backend, store=False))
     check_answer(made, backend)
@@ -171,7 +183,7 @@ def unknown_previous_response():
     assert error.status_code in (400, 404) and "resp_of_nobody" in error.message
 
 
-@each_backend
+@on(*RESPONDERS)
 def parsed(backend):
     class Weather(BaseModel):
         city: str
@@ -182,14 +194,14 @@ def parsed(backend):
         assert stream.get_final_response().output_parsed == Weather(**INSTANCE)
 
 
-@each_backend
+@on(*RESPONDERS)
 def image(backend):
     url = f"data:image/png;base64,{PNG}"
     parts = [{"type": "input_text", "text": "What is it?"}, {"type": "input_image", "image_url": url, "detail": "auto"}]
     assert create(**wish(backend, [{"role": "user", "content": parts}])).output_text == f"I see: {PNG}"
 
 
-@each_backend
+@on(*RESPONDERS)
 def reasoning(backend):
     asking = wish(backend, reasoning={"effort": "high", "summary": "auto"}, max_output_tokens=32000)
     for response in (create(**asking), list(create(stream=True, **asking))[-1].response):
@@ -199,7 +211,7 @@ def reasoning(backend):
         assert response.output_text == ANSWER
 
 
-@each_backend
+@on(*RESPONDERS)
 def reasoning_before_tools(backend):
     # As agents do: nothing is stored, all items go back as they came.
     asking = wish(backend, [{"role": "user", "content": WEATHER}], tools=TOOLS, store=False)
@@ -210,7 +222,7 @@ def reasoning_before_tools(backend):
     assert second.output_text == WEATHER_ANSWER
 
 
-@each_backend
+@on(*RESPONDERS)
 def custom_tool(backend):
     tool = {"type": "custom", "name": "take_note", "description": "Notes a text."}
     asking = wish(backend, [{"role": "user", "content": "Please call take_note"}], tools=[tool])
@@ -226,6 +238,18 @@ def custom_tool(backend):
         assert second.output_text == "The tools said: Noted"
 
 
+@on(*RESPONDERS)
+def hosted_tool(backend):
+    asking = wish(backend, tools=[{"type": "web_search"}, *TOOLS])
+    if backend != "responses":
+        error = raised(openai.BadRequestError, lambda: create(**asking))
+        assert "web_search" in error.message and "hosted_tools" in error.message
+        raw = client.responses.with_raw_response.create(**asking | {"model": f"{backend}-lenient"})
+        assert "tools[0]" in raw.headers["x-lingate-dropped"] and raw.parse().output_text == ANSWER
+    else:
+        check_answer(create(**asking), backend)
+
+
 @check
 def unknown_model():
     asking = wish("openai") | {"model": "no-such-model"}
@@ -234,7 +258,7 @@ def unknown_model():
         assert "no-such-model" in error.message
 
 
-@each_backend
+@on(*RESPONDERS)
 def rate_limit(backend):
     asking = wish(backend) | {"model": f"{backend}-limited"}
     for streams in (False, True):
@@ -259,17 +283,17 @@ def check_failed(backend, model, reason):
     assert "response.completed" not in [event.type for event in events]
 
 
-@each_backend
+@on(*RESPONDERS)
 def cut(backend):
     check_failed(backend, "cut", "")
 
 
-@each_backend
+@on(*RESPONDERS)
 def broken(backend):
     check_failed(backend, "broken", "the model melted")
 
 
-@each_backend
+@on(*RESPONDERS)
 def leaving_early(backend):
     with create(stream=True, **wish(backend) | {"model": f"{backend}-endless"}) as stream:
         assert any(event.type == "response.output_text.delta" for event in stream)
