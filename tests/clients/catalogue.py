@@ -27,14 +27,15 @@ SDKS = (
         ("langchain_checks.py",),
         ("langchain-openai==1.7.3", "langchain-anthropic==1.7.7", "langchain-ollama==1.1.0"),
     ),
-    Client("node_openai", "node", ("node_openai.mjs",), ("openai@7.55.0", "zod@4.6.7")),
-    Client("node_anthropic", "node", ("node_anthropic.mjs",), ("@anthropic-ai/sdk@1.11.0", "zod@4.6.7")),
-    Client("node_ollama", "node", ("node_ollama.mjs",), ("ollama@0.6.4",)),
+    Client("node_openai", "node", ("node_openai.mjs",), ("openai@7.55.0", "zod@4.6.7"), whole=True),
+    Client("node_anthropic", "node", ("node_anthropic.mjs",), ("@anthropic-ai/sdk@1.11.0", "zod@4.6.7"), whole=True),
+    Client("node_ollama", "node", ("node_ollama.mjs",), ("ollama@0.6.4",), whole=True),
     Client(
         "ai_sdk",
         "node",
         ("ai_sdk.mjs",),
         ("ai@7.0.173", "@ai-sdk/openai-compatible@3.0.92", "@ai-sdk/anthropic@4.0.105", "zod@4.6.7"),
+        whole=True,
     ),
 )
 AGENTS = (

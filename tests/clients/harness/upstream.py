@@ -167,14 +167,18 @@ def _handler(upstream):
             self.send_header("content-type", stream.kind)
             self.send_header("transfer-encoding", "chunked")
             self.end_headers()
-            for frame in stream.frames:
-                data = frame.encode()
-                self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
-            if stream.ending == "end":
-                self.wfile.write(b"0\r\n\r\n")
-                return
-            self.close_connection = True
-            if stream.ending == "hang" and self._client_leaves():
+            self.close_connection = stream.ending != "end"
+            try:
+                for frame in stream.frames:
+                    data = frame.encode()
+                    self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
+                if stream.ending == "end":
+                    self.wfile.write(b"0\r\n\r\n")
+                left = stream.ending == "hang" and self._client_leaves()
+            except ConnectionError:
+                # It did so while the frames were written.
+                left, self.close_connection = stream.ending == "hang", True
+            if left:
                 upstream.gone(kind)
 
         def _client_leaves(self):

@@ -3,7 +3,9 @@
 import assert from "node:assert/strict";
 import { createAnthropic } from "@ai-sdk/anthropic";
 import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
-import { APICallError, embedMany, generateObject, generateText, stepCountIs, streamObject, streamText, tool } from "ai";
+import {
+  APICallError, embedMany, generateObject, generateText, jsonSchema, stepCountIs, streamObject, streamText, tool,
+} from "ai";
 import { z } from "zod";
 import {
   ANSWER, BACKENDS, CITIES, FIRST_WORD, HELLO, INSTANCE, KEY, PNG, SYSTEM, THOUGHT, TOOL, URL_, USAGE, WEATHER,
@@ -38,7 +40,7 @@ function each(name, body) {
 // The tool of all checks; notes which cities were asked for.
 function weather(asked) {
   const execute = ({ city }) => (asked.push(city), CITIES[city]);
-  return { [TOOL.name]: tool({ description: TOOL.description, inputSchema: z.object({ city: z.string() }), execute }) };
+  return { [TOOL.name]: tool({ description: TOOL.description, inputSchema: jsonSchema(TOOL.parameters), execute }) };
 }
 
 each("generateText", async (ask) => {

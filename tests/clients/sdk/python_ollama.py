@@ -69,7 +69,7 @@ def models():
 @check
 def loaded():
     models = client.ps().models
-    assert {model.model for model in models} == {"exposed/talk:latest", "ollama-talk"}
+    assert {model.model for model in models} == {"exposed/talk:latest", "ollama-talk", "ollama-lenient"}
     assert all(model.size_vram > 0 and model.expires_at for model in models)
 
 
