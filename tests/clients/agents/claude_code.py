@@ -5,8 +5,10 @@ import json
 PROGRAM = "claude"
 # The ways of the errand for which it has tools, and the model's name on a backend.
 WAYS = {"edit tool": "{}-lenient", "shell": "{}-lenient"}
-# Who else it may try to call.
+# The backend that speaks the agent's own dialect, and further ones to send it to.
+NATIVE = "anthropic"
 BACKENDS = ()
+# Who else it may try to call.
 ELSEWHERE = frozenset()
 
 

@@ -5,7 +5,10 @@ import json
 PROGRAM = "codex"
 # It offers its patch tool, which takes free text, to models alone whose names it knows.
 WAYS = {"shell": "{}-lenient", "patch": "gpt-5.5-{}"}
+# The backend that speaks the agent's own dialect, and further ones to send it to.
+NATIVE = "responses"
 BACKENDS = ("responses",)
+# Who else it may try to call.
 ELSEWHERE = frozenset()
 
 

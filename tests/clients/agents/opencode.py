@@ -4,8 +4,10 @@ import json
 
 PROGRAM = "opencode"
 WAYS = {"edit tool": "{}-lenient", "shell": "{}-lenient"}
-# It looks for the package of its plugins there; it gets none and goes on.
+# The backend that speaks the agent's own dialect, and further ones to send it to.
+NATIVE = "openai"
 BACKENDS = ()
+# It looks for the package of its plugins there; it gets none and goes on.
 ELSEWHERE = {"registry.npmjs.org:443"}
 
 

@@ -2,6 +2,8 @@
 
 import http.server
 import importlib
+import itertools
+import json
 import pathlib
 import subprocess
 import tempfile
@@ -62,6 +64,7 @@ def _session(agent, program, url, session, place, upstream, outside, report):
     work.mkdir(parents=True)
     page = work / "page.txt"
     page.write_text(TEXT.format(WORDS[0]))
+    begun = len(upstream.asked(backend))
     for turn, (old, new) in enumerate(zip(WORDS, WORDS[1:], strict=False)):
         before = len(upstream.asked(backend))
         run = Run(url, CLIENT_KEY, agent.WAYS[way].format(backend), errand.prompt(page, old, new, way), home, work)
@@ -76,6 +79,27 @@ def _session(agent, program, url, session, place, upstream, outside, report):
         report.check(f"{name} by the {way} [{backend}]", reason and short(reason))
         if reason:
             return
+    if backend != agent.NATIVE:
+        report.check(f"keeps the beginning by the {way} [{backend}]", _changed(upstream.asked(backend)[begun:]))
+
+
+def _changed(requests):
+    """What changed in the beginning of a conversation from one request to the next, which costs the prompt's cache."""
+    bodies = [body for body in (request.json() for request in requests) if body.get("tools")]
+    for before, after in itertools.pairwise(bodies):
+        for member in ("tools", "system", "instructions", "messages"):
+            kept, now = (json.dumps(_unmarked(body.get(member))) for body in (before, after))
+            # A list goes on where it ended.
+            if not now.startswith(kept.removesuffix("]")):
+                return f"{member}: {short(kept, 3000)} became {short(now, 3000)}"
+    return None
+
+
+def _unmarked(value):
+    """The same without marks of the cache, which agents move along with the conversation."""
+    if isinstance(value, dict):
+        return {name: _unmarked(inner) for name, inner in value.items() if name != "cache_control"}
+    return [_unmarked(inner) for inner in value] if isinstance(value, list) else value
 
 
 def _outcome(agent, line, env, folder):

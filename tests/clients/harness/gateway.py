@@ -8,6 +8,7 @@ import subprocess
 import threading
 
 from .mind import MODELS
+from .report import short
 from .upstream import CLIENT_KEY, KINDS, UPSTREAM_KEY
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
@@ -57,7 +58,7 @@ class Gateway:
         self._reader.start()
         if not self._listens.wait(START_LIMIT) or self.url is None:
             self.process.kill()
-            raise RuntimeError("lingate did not start:\n" + "".join(self.lines))
+            raise RuntimeError("lingate did not start: " + short("".join(self.lines)))
 
     def _read(self):
         for line in self.process.stderr:
