@@ -83,15 +83,8 @@ fn from_base64(vector: Raw<'_>, out: &mut Vec<u8>) -> Option<()> {
 
 /// The shortest number that reads back as the same float.
 fn write_float(float: f32, out: &mut Vec<u8>) -> Option<()> {
-    let size = float.abs();
-    if !float.is_finite() {
-        return None;
-    }
-    if size != 0.0 && !(1e-5..1e16).contains(&size) {
-        write!(out, "{float:e}").ok()
-    } else {
-        write!(out, "{float}").ok()
-    }
+    // Debug's form is JSON, and has an exponent where the digits would be many.
+    if float.is_finite() { write!(out, "{float:?}").ok() } else { None }
 }
 
 /// What stands between an array's brackets.
