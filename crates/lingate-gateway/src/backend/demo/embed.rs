@@ -13,7 +13,7 @@ use super::text::count_words;
 use super::{DemoAnswer, Fault, Piece, always_fails, hash, wire};
 
 /// How long a vector is unless another length is asked for, and at most.
-const DIMENSIONS: (u64, u64) = (64, 1024);
+const DIMENSIONS: (u64, u64) = (256, 1024);
 /// So many words of an input decide on its vector.
 const WORDS: usize = 64;
 
