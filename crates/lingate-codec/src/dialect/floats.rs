@@ -35,12 +35,11 @@ pub(super) fn write(vector: Raw<'_>, wanted: VectorForm, out: &mut Vec<u8>) -> R
         .ok_or_else(|| ApiError::upstream("the upstream gave a vector that does not consist of finite 32-bit floats"))
 }
 
-/// Checked JSON whose bytes are all of these is a flat array of numbers.
+/// In checked JSON, whatever is no number begins with one of these.
 fn copy_numbers(vector: Raw<'_>, out: &mut Vec<u8>) -> Option<()> {
-    let flat = inside(vector)?.iter().all(|byte| {
-        matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E' | b',' | b' ' | b'\n' | b'\r' | b'\t')
-    });
-    flat.then(|| out.extend_from_slice(vector.bytes()))
+    let inside = inside(vector)?;
+    let other = memchr::memchr3(b'"', b'[', b'{', inside).or_else(|| memchr::memchr3(b't', b'f', b'n', inside));
+    other.is_none().then(|| out.extend_from_slice(vector.bytes()))
 }
 
 fn to_base64(vector: Raw<'_>, out: &mut Vec<u8>) -> Option<()> {
