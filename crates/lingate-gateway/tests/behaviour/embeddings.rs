@@ -184,6 +184,18 @@ async fn what_cannot_be_embedded_is_refused_before_any_call() {
 }
 
 #[tokio::test]
+async fn an_unknown_model_is_not_found() {
+    let up = Upstream::start().await;
+    let gateway = plain("openai", &up).await;
+    for path in [OPENAI, EMBED, EMBEDDINGS] {
+        let answer = post(&gateway, path, r#"{"model":"none","input":"a"}"#).await;
+        assert_eq!(answer.status, 404);
+        assert!(message(path, &answer).contains("none"), "{}", answer.text());
+    }
+    assert_eq!(up.request_count(), 0);
+}
+
+#[tokio::test]
 async fn an_ollama_client_may_load_a_model() {
     for (path, loaded) in [(EMBED, json!([])), (EMBEDDINGS, json!([]))] {
         let member = if path == EMBED { "embeddings" } else { "embedding" };
