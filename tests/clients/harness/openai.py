@@ -210,13 +210,17 @@ def _completion(body):
 
 
 def _embeddings(body):
+    """Vectors that tell how long each text or list of tokens is."""
     given = body.get("input")
     given = [given] if isinstance(given, str) else given
-    if not given or not all(isinstance(text, str) for text in given):
+    if not given or not all(isinstance(text, str | list) for text in given):
         raise Fault(f"input {given!r}")
     vectors = [[float(len(text)), -2.0] for text in given]
     if body.get("encoding_format") == "base64":
         vectors = [base64.b64encode(struct.pack("<2f", *vector)).decode() for vector in vectors]
     data = [{"object": "embedding", "index": index, "embedding": vector} for index, vector in enumerate(vectors)]
+    if "encoding_format" not in body:
+        # The order is told by the index.
+        data.reverse()
     usage = {"prompt_tokens": 2 * len(given), "total_tokens": 2 * len(given)}
     return {"object": "list", "data": data, "model": text(body, "model"), "usage": usage}

@@ -153,4 +153,7 @@ def wishes(name):
     if name == "python_anthropic":
         # A thread goes on where it began; by other dialects the whole conversation is sent.
         wanted["anthropic"].append({"thread": {"type": "continue"}})
+    if name == "python_openai":
+        # Thoughts come back to the provider that made them.
+        wanted["anthropic"].append({"type": "thinking", "thinking": mind.THOUGHT, "signature": mind.SIGNATURE})
     return [(kind, part) for kind, parts in wanted.items() for part in parts]

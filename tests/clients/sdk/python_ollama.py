@@ -25,6 +25,7 @@ from checks import (
     check,
     each_backend,
     each_kind,
+    on,
     raised,
     raised_after_words,
     run,
@@ -230,17 +231,41 @@ def load_and_unload(backend):
     assert answer.done and answer.done_reason == "unload" and not answer.response
 
 
-@each_backend
+def check_vectors(answer, backend, vectors):
+    assert [list(vector) for vector in answer.embeddings] == vectors and answer.model == f"{backend}-talk"
+    assert answer.total_duration > 0 and answer.prompt_eval_count == 2 * len(vectors)
+
+
+@on("openai", "ollama")
 def embed(backend):
-    call = lambda: client.embed(f"{backend}-talk", ["Hello", "there!"])
-    if backend == "anthropic":
-        assert raised(ollama.ResponseError, call).status_code in (400, 404, 501)
-        return
-    answer = call()
-    assert answer.model == f"{backend}-talk" and [list(vector) for vector in answer.embeddings] == [[5, -2], [6, -2]]
-    assert [list(vector) for vector in client.embed(f"{backend}-talk", "Hello").embeddings] == [[5, -2]]
+    model = f"{backend}-talk"
+    more = {"truncate": False, "dimensions": 2, "keep_alive": "5m", "options": {"num_ctx": 512}}
+    check_vectors(client.embed(model, ["Hello", "there!"], **more), backend, [[5, -2], [6, -2]])
+    check_vectors(client.embed(model, "Hello"), backend, [[5, -2]])
     # The older form, of one text.
-    assert list(client.embeddings(f"{backend}-talk", "Hello").embedding) == [5, -2]
+    assert list(client.embeddings(model, "Hello").embedding) == [5, -2]
+
+
+@on("openai", "ollama")
+async def embed_asynchronous(backend):
+    client = ollama.AsyncClient(**SETTINGS)
+    check_vectors(await client.embed(f"{backend}-talk", ["Hello", "there!"]), backend, [[5, -2], [6, -2]])
+    await client.close()
+
+
+@check
+def embed_refused():
+    for call in (client.embed, client.embeddings):
+        error = raised(ollama.ResponseError, lambda: call("anthropic-talk", "Hello"))
+        assert error.status_code == 400 and "embeddings" in error.error
+
+
+@check
+def embed_of_the_demo():
+    first, same, other = client.embed("demo-echo", ["Hello", "Hello", "other"]).embeddings
+    assert list(first) == list(same) == list(client.embeddings("demo-echo", "Hello").embedding)
+    assert list(first) != list(other)
+    assert len(client.embed("demo-echo", "Hello", dimensions=8).embeddings[0]) == 8
 
 
 @check

@@ -24,6 +24,7 @@ from checks import (
     check,
     each_backend,
     each_kind,
+    on,
     raised,
     raised_after_words,
     run,
@@ -294,25 +295,53 @@ def completion_with_a_suffix(backend):
         assert client.completions.create(**wish).choices[0].text == f"You said: {HELLO} …The end."
 
 
-@each_backend
+def check_vectors(answer, backend):
+    assert [item.embedding for item in answer.data] == [[5.0, -2.0], [6.0, -2.0]]
+    assert [item.index for item in answer.data] == [0, 1] and answer.object == "list"
+    assert answer.model == f"{backend}-talk" and answer.usage.prompt_tokens == answer.usage.total_tokens == 4
+
+
+@on("openai", "ollama")
 def embeddings(backend):
     wish = {"model": f"{backend}-talk", "input": ["Hello", "there!"]}
-    if backend == "anthropic":
-        assert raised(openai.APIStatusError, lambda: client.embeddings.create(**wish)).status_code in (400, 404, 501)
-        return
-    # The SDK asks for base64 unless it is told otherwise.
-    for form in ({}, {"encoding_format": "float"}, {"encoding_format": "base64"}):
-        answer = client.embeddings.create(**wish, **form)
-        assert answer.object == "list" and answer.model == f"{backend}-talk" and answer.usage.prompt_tokens == 4
-        if form.get("encoding_format") != "base64":
-            assert [item.embedding for item in answer.data] == [[5.0, -2.0], [6.0, -2.0]]
+    # Without a word on it, the SDK asks for base64 and reads that.
+    for more in ({}, {"encoding_format": "float"}, {"dimensions": 2}):
+        check_vectors(client.embeddings.create(**wish, **more), backend)
+    raw = client.embeddings.with_raw_response.create(**wish, encoding_format="base64")
+    assert [item["embedding"] for item in json.loads(raw.text)["data"]] == ["AACgQAAAAMA=", "AADAQAAAAMA="]
     assert client.embeddings.create(**wish | {"input": "Hello"}).data[0].embedding == [5.0, -2.0]
+    raised(openai.BadRequestError, lambda: client.embeddings.create(**wish | {"input": []}))
+
+
+@on("openai", "ollama")
+async def embeddings_asynchronous(backend):
+    async with openai.AsyncOpenAI(**SETTINGS) as client:
+        check_vectors(await client.embeddings.create(model=f"{backend}-talk", input=["Hello", "there!"]), backend)
+
+
+@check
+def embeddings_refused():
+    call = lambda: client.embeddings.create(model="anthropic-talk", input="Hello")
+    assert "embeddings" in raised(openai.BadRequestError, call).message
 
 
 @check
 def embeddings_of_tokens():
+    tokens = [[1, 2, 3, 4, 5], [1, 2, 3, 4, 5, 6]]
+    check_vectors(client.embeddings.create(model="openai-talk", input=tokens), "openai")
     # Ollama takes text alone; "[1, 2]" as a text would be another question.
-    raised(openai.BadRequestError, lambda: client.embeddings.create(model="ollama-talk", input=[[1, 2]]))
+    call = lambda: client.embeddings.create(model="ollama-talk", input=tokens)
+    assert "token" in raised(openai.BadRequestError, call).message
+
+
+@check
+def embeddings_of_the_demo():
+    answers = [client.embeddings.create(model="demo-echo", input=["Hello", "Hello", "other"]) for _ in range(2)]
+    first, same, other = (item.embedding for item in answers[0].data)
+    assert first == same == answers[1].data[0].embedding != other
+    numbers = client.embeddings.create(model="demo-echo", input="Hello", encoding_format="float").data[0].embedding
+    assert len(first) == len(numbers) and all(abs(a - b) < 1e-6 for a, b in zip(first, numbers, strict=True))
+    assert len(client.embeddings.create(model="demo-echo", input="Hello", dimensions=8).data[0].embedding) == 8
 
 
 @check

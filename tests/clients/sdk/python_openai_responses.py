@@ -156,6 +156,10 @@ def previous_response(backend):
     second = create(**asking)
     assert second.output_text == WEATHER_ANSWER and second.previous_response_id == first.id
     assert second.id != first.id
+    items = list(client.responses.input_items.list(second.id, order="asc", limit=2))
+    assert items[0].content[0].text == WEATHER
+    kinds = [item.type for item in items if item.type.startswith("function")]
+    assert kinds == ["function_call"] * 2 + ["function_call_output"] * 2
 
 
 @on(*RESPONDERS)
@@ -165,8 +169,12 @@ def stored(backend):
     assert kept.id == made.id and kept.output_text == ANSWER
     items = list(client.responses.input_items.list(made.id))
     assert [item.role for item in items] == ["user"] and items[0].content[0].text == HELLO
+    error = raised(openai.BadRequestError, lambda: client.responses.cancel(made.id))
+    assert "synchronous" in error.message
     client.responses.delete(made.id)
     raised(openai.NotFoundError, lambda: client.responses.retrieve(made.id))
+    error = raised(openai.BadRequestError, lambda: create(**wish(backend, previous_response_id=made.id)))
+    assert (error.code, error.param) == ("previous_response_not_found", "previous_response_id")
 
 
 @on(*RESPONDERS)
@@ -179,8 +187,8 @@ def not_stored(backend):
 @check
 def unknown_previous_response():
     asking = wish("openai", previous_response_id="resp_of_nobody")
-    error = raised(openai.APIStatusError, lambda: create(**asking))
-    assert error.status_code in (400, 404) and "resp_of_nobody" in error.message
+    error = raised(openai.BadRequestError, lambda: create(**asking))
+    assert error.code == "previous_response_not_found" and "resp_of_nobody" in error.message
 
 
 @on(*RESPONDERS)
@@ -209,6 +217,9 @@ def reasoning(backend):
         thought = response.output[0]
         assert "".join(part.text for part in (thought.summary or thought.content)) == THOUGHT
         assert response.output_text == ANSWER
+    # What was thought goes back with the next question.
+    turns = [{"role": "user", "content": HELLO}, *response.output, {"role": "user", "content": "And now?"}]
+    assert "And now?" in create(**asking | {"input": turns}).output_text
 
 
 @on(*RESPONDERS)
@@ -248,6 +259,19 @@ def hosted_tool(backend):
         assert "tools[0]" in raw.headers["x-lingate-dropped"] and raw.parse().output_text == ANSWER
     else:
         check_answer(create(**asking), backend)
+
+
+@check
+def demo():
+    assert create(model="demo-echo", input=HELLO).output_text == HELLO
+    assert list(create(model="demo-echo", input=HELLO, stream=True))[-1].response.output_text == HELLO
+
+
+@check
+def bad_request():
+    for more, place in (({"input": []}, "input"), ({"background": True}, "background")):
+        error = raised(openai.BadRequestError, lambda: create(**wish("openai") | more))
+        assert place in error.message and error.param == place
 
 
 @check
