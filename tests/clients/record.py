@@ -7,6 +7,7 @@ import subprocess
 from dataclasses import dataclass
 
 from catalogue import CLIENTS
+from harness import install
 
 
 @dataclass
@@ -59,7 +60,8 @@ def page(outcomes, program):
     """The page."""
     version = subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout.strip()
     now = datetime.datetime.now(datetime.UTC)
-    machine = f"{platform.system()} {platform.machine()}, Python {platform.python_version()}"
+    node = subprocess.run([install.node_program(), "--version"], capture_output=True, text=True, check=True).stdout
+    machine = f"{platform.system()} {platform.machine()}, Python {platform.python_version()}, Node.js {node.strip()}"
     text = _HEAD.format(when=f"{now:%Y-%m-%d}", lingate=version, machine=machine)
     for outcome in outcomes:
         packages = ", ".join(f"`{package}`" for package in CLIENTS[outcome.name].packages)

@@ -39,10 +39,11 @@ def _behind(client, upstream, report):
     """What the upstreams saw."""
     for kind in DIALECTS:
         report.check(f"a client leaves [{kind}]", None if upstream.left(kind) else "the upstream call went on")
-    for kind, wanted in wishes(client.name):
+    for kind, parts in wishes(client.name).items():
         bodies = [request.json() for request in upstream.asked(kind)]
-        found = any(holds(body, wanted) for body in bodies)
-        report.check(f"asked of {kind}: {short(wanted, 90)}", None if found else "no request holds it")
+        for what, wanted in parts.items():
+            found = any(holds(body, wanted) for body in bodies)
+            report.check(f"the upstream gets {what} [{kind}]", None if found else f"no request holds {wanted}")
 
 
 def _commands(client):
@@ -118,42 +119,47 @@ def _script(command, url, scratch, report):
 
 
 def wishes(name):
-    """Parts that the requests of every whole client have: kind and part."""
+    """Parts that the requests of every whole client have, for each kind by what they are."""
     tool, schema, png = mind.TOOL, mind.SCHEMA, mind.PNG
     call = {"city": "Oslo"}
     image = {"type": "base64", "media_type": "image/png", "data": png}
     wanted = {
-        "openai": [
-            {"model": "talk", "stream": True, "stream_options": {"include_usage": True}},
-            {"type": "function", "function": tool},
-            {"type": "function", "function": {"name": tool["name"], "arguments": '{"city":"Oslo"}'}},
-            {"role": "tool", "content": "Oslo has 2 degrees"},
-            {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{png}"}},
-            {"type": "json_schema", "json_schema": {"schema": schema}},
-            {"reasoning_effort": "high"},
-        ],
-        "anthropic": [
-            {"model": "talk", "stream": True},
-            {"name": tool["name"], "description": tool["description"], "input_schema": tool["parameters"]},
-            {"type": "tool_use", "name": tool["name"], "input": call},
-            {"type": "tool_result"},
-            {"type": "image", "source": image},
-            {"output_config": {"format": {"type": "json_schema", "schema": schema}}},
-        ],
-        "ollama": [
-            {"model": "talk", "stream": True},
-            {"type": "function", "function": tool},
-            {"function": {"name": tool["name"], "arguments": call}},
-            {"role": "tool", "content": "Oslo has 2 degrees"},
-            {"images": [png]},
-            {"format": schema},
-            {"think": "high"},
-        ],
+        "openai": {
+            "a wish for a stream": {"model": "talk", "stream": True, "stream_options": {"include_usage": True}},
+            "the tool": {"type": "function", "function": tool},
+            "the call": {"type": "function", "function": {"name": tool["name"], "arguments": '{"city":"Oslo"}'}},
+            "the result": {"role": "tool", "content": "Oslo has 2 degrees"},
+            "the image": {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{png}"}},
+            "the schema": {"type": "json_schema", "json_schema": {"schema": schema}},
+            "the effort": {"reasoning_effort": "high"},
+        },
+        "anthropic": {
+            "a wish for a stream": {"model": "talk", "stream": True},
+            "the tool": {
+                "name": tool["name"],
+                "description": tool["description"],
+                "input_schema": tool["parameters"],
+            },
+            "the call": {"type": "tool_use", "name": tool["name"], "input": call},
+            "the result": {"type": "tool_result"},
+            "the image": {"type": "image", "source": image},
+            "the schema": {"output_config": {"format": {"type": "json_schema", "schema": schema}}},
+        },
+        "ollama": {
+            "a wish for a stream": {"model": "talk", "stream": True},
+            "the tool": {"type": "function", "function": tool},
+            "the call": {"function": {"name": tool["name"], "arguments": call}},
+            "the result": {"role": "tool", "content": "Oslo has 2 degrees"},
+            "the image": {"images": [png]},
+            "the schema": {"format": schema},
+            "the effort": {"think": "high"},
+        },
     }
     if name == "python_anthropic":
         # A thread goes on where it began; by other dialects the whole conversation is sent.
-        wanted["anthropic"].append({"thread": {"type": "continue"}})
+        wanted["anthropic"]["the thread"] = {"thread": {"type": "continue"}}
     if name == "python_openai":
         # Thoughts come back to the provider that made them.
-        wanted["anthropic"].append({"type": "thinking", "thinking": mind.THOUGHT, "signature": mind.SIGNATURE})
-    return [(kind, part) for kind, parts in wanted.items() for part in parts]
+        thought = {"type": "thinking", "thinking": mind.THOUGHT, "signature": mind.SIGNATURE}
+        wanted["anthropic"]["the thought"] = thought
+    return wanted

@@ -207,7 +207,7 @@ def parsed(backend):
     assert client.messages.parse(**wish(backend, output_format=Weather)).parsed_output == Weather(**INSTANCE)
 
 
-@each_backend
+@each_kind
 def thinking(backend):
     asking = wish(backend, thinking={"type": "enabled", "budget_tokens": 5000}, max_tokens=9000)
     with client.messages.stream(**asking) as stream:
@@ -227,7 +227,7 @@ def effort(backend):
     assert [block.type for block in message.content] == ["thinking", "text"]
 
 
-@each_backend
+@each_kind
 def thinking_before_tools(backend):
     asking = wish(backend, WEATHER, tools=TOOLS, thinking={"type": "adaptive"}, max_tokens=9000, **EFFORT)
     for stream in (False, True):
