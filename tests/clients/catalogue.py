@@ -11,7 +11,7 @@ class Client:
     language: str
     scripts: tuple
     packages: tuple
-    # Whether its checks are so many that the requests behind them are looked at, too.
+    # Whether its checks are so many that their parts are looked for in the requests behind them.
     whole: bool = False
 
 

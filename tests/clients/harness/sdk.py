@@ -27,8 +27,7 @@ def drive(client, report):
         try:
             for command in commands:
                 _script(command, gateway.url, scratch, report)
-            if client.whole:
-                _behind(client, upstream, report)
+            _behind(client, upstream, report)
             for fault in upstream.faults if report.bad else ():
                 report.note(short(fault))
         finally:
@@ -39,7 +38,7 @@ def _behind(client, upstream, report):
     """What the upstreams saw."""
     for kind in DIALECTS:
         report.check(f"a client leaves [{kind}]", None if upstream.left(kind) else "the upstream call went on")
-    for kind, parts in wishes(client.name).items():
+    for kind, parts in wishes(client.name).items() if client.whole else ():
         bodies = [request.json() for request in upstream.asked(kind)]
         for what, wanted in parts.items():
             found = any(holds(body, wanted) for body in bodies)

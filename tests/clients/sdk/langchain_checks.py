@@ -5,6 +5,7 @@ from checks import (
     ANSWER,
     BACKENDS,
     CITIES,
+    FIRST_WORD,
     HELLO,
     INSTANCE,
     KEY,
@@ -17,6 +18,8 @@ from checks import (
     WEATHER,
     WEATHER_ANSWER,
     on,
+    raised,
+    raised_after_words,
     run,
 )
 from langchain_anthropic import ChatAnthropic
@@ -31,21 +34,21 @@ OPENAI = {"base_url": f"{URL}/v1", "api_key": KEY, "max_retries": 0, "timeout": 
 OLLAMA = {"base_url": URL, "client_kwargs": {"headers": {"Authorization": f"Bearer {KEY}"}, "timeout": 20}}
 
 
-def openai_chat(backend, **more):
-    return ChatOpenAI(model=f"{backend}-talk", stream_usage=True, **OPENAI, **more)
+def openai_chat(backend, name="talk", **more):
+    return ChatOpenAI(model=f"{backend}-{name}", stream_usage=True, **OPENAI, **more)
 
 
-def openai_responses(backend, **more):
-    return ChatOpenAI(model=f"{backend}-talk", use_responses_api=True, **OPENAI, **more)
+def openai_responses(backend, name="talk", **more):
+    return ChatOpenAI(model=f"{backend}-{name}", use_responses_api=True, **OPENAI, **more)
 
 
-def anthropic_chat(backend, **more):
+def anthropic_chat(backend, name="talk", **more):
     settings = {"base_url": URL, "api_key": KEY, "max_retries": 0, "timeout": 20, "max_tokens": 9000}
-    return ChatAnthropic(model=f"{backend}-talk", **settings, **more)
+    return ChatAnthropic(model=f"{backend}-{name}", **settings, **more)
 
 
-def ollama_chat(backend, **more):
-    return ChatOllama(model=f"{backend}-talk", **OLLAMA, **more)
+def ollama_chat(backend, name="talk", **more):
+    return ChatOllama(model=f"{backend}-{name}", **OLLAMA, **more)
 
 
 PROVIDERS = {
@@ -176,6 +179,30 @@ def thinking(name, provider, backend):
 
 
 each(thinking, THINKING)
+
+
+@each
+def rate_limit(_name, provider, backend):
+    for call in (lambda model: model.invoke(MESSAGES), lambda model: list(model.stream(MESSAGES))):
+        assert "slow down" in str(raised(Exception, lambda: call(provider(backend, "limited"))))
+
+
+@each
+def cut(_name, provider, backend):
+    raised_after_words(Exception, (chunk.text for chunk in provider(backend, "cut").stream(MESSAGES)))
+
+
+@each
+def broken(_name, provider, backend):
+    words = (chunk.text for chunk in provider(backend, "broken").stream(MESSAGES))
+    assert "the model melted" in str(raised_after_words(Exception, words))
+
+
+@each
+def leaving_early(_name, provider, backend):
+    stream = provider(backend, "endless").stream(MESSAGES)
+    assert any(chunk.text.startswith(FIRST_WORD) for chunk in stream)
+    stream.close()
 
 
 @on(*BACKENDS)
