@@ -14,7 +14,7 @@ from . import errand, install
 from .gateway import Gateway
 from .report import short
 from .sdk import environment
-from .upstream import CLIENT_KEY, DIALECTS, Upstream
+from .upstream import CLIENT_KEY, DIALECTS, Server, Upstream
 
 # Seconds for one run of an agent.
 LIMIT = 180
@@ -145,7 +145,7 @@ class Outside:
             def log_message(self, *_):
                 """Says nothing."""
 
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = Server(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 

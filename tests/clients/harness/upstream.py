@@ -2,6 +2,7 @@
 
 import http.server
 import socketserver
+import sys
 import threading
 
 from . import anthropic, ollama, openai, responses
@@ -38,7 +39,7 @@ class Upstream:
         self._asked = []
         self._left = {kind: threading.Event() for kind in KINDS}
         self.faults = []
-        self._server = _Server(("127.0.0.1", 0), _handler(self))
+        self._server = Server(("127.0.0.1", 0), _handler(self))
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
     def __enter__(self):
@@ -113,10 +114,17 @@ def _reply(dialect, request):
     return refuse(404, f"no model {asked.model}")
 
 
-class _Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
+class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
+    """A server with a thread for each connection."""
+
     daemon_threads = True
     block_on_close = False
     request_queue_size = 64
+
+    def handle_error(self, request, client_address):
+        """A client that leaves is no error worth a word; a mistake in here is."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
 
 
 def _handler(upstream):
