@@ -9,4 +9,3 @@ mod quick;
 pub(super) use calls::Calls;
 pub(super) use decode::Decoder;
 pub(super) use encode::Encoder;
-pub(super) use glance::is_usage_frame;
