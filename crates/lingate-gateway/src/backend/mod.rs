@@ -42,9 +42,9 @@ pub(crate) type NativeRoute = (DialectId, Operation, &'static str);
 pub struct Backend {
     /// Its name in the configuration and in messages.
     pub name: &'static str,
-    /// The dialect that requests are translated to.
+    /// The dialect that chats are translated to.
     pub dialect: DialectId,
-    /// Where its chat requests go, and what it takes natively besides (first: the dialect's chat route).
+    /// What it takes, natively or translated to (first: the dialect's chat route).
     pub routes: &'static [NativeRoute],
     /// Routes that an endpoint may switch on by `dialects`.
     pub optional_routes: &'static [NativeRoute],
@@ -66,11 +66,14 @@ pub struct Backend {
     pub openai_paths: bool,
 }
 
+/// OpenAI's chat route.
+const CHAT: NativeRoute = (DialectId::OpenAiChat, Operation::Chat, "/chat/completions");
+
 /// What every OpenAI-compatible kind starts from.
 const OPENAI_COMPATIBLE: Backend = Backend {
     name: "openai",
     dialect: DialectId::OpenAiChat,
-    routes: &[(DialectId::OpenAiChat, Operation::Chat, "/chat/completions")],
+    routes: &[CHAT, (DialectId::OpenAiCompletions, Operation::TextCompletion, "/completions")],
     optional_routes: &[(DialectId::AnthropicMessages, Operation::Chat, "/messages")],
     models_path: "/models",
     models_form: ModelsForm::OpenAi,
@@ -113,9 +116,11 @@ impl Backend {
         })
     }
 
-    /// The path that translated chat requests go to, below the API root.
-    pub fn chat_path(&self) -> &'static str {
-        self.routes.first().map_or("", |(_, _, path)| path)
+    /// Where a translated request goes that is best asked as `operation`; to the chat route where the kind has no
+    /// other.
+    pub(crate) fn translated(&self, operation: Operation) -> NativeRoute {
+        let best = self.routes.iter().find(|(_, o, _)| *o == operation);
+        best.or(self.routes.first()).copied().unwrap_or((self.dialect, Operation::Chat, ""))
     }
 
     /// What the dialect's encoder must know.

@@ -12,6 +12,7 @@ mod cancel;
 mod demo;
 mod errors;
 mod failover;
+mod num_ctx;
 mod openwebui;
 mod relay;
 mod seed_ollama;
