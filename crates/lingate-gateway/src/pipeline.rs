@@ -110,7 +110,6 @@ where
     match route {
         Route::Chat(dialect, operation) => chat::serve(exchange, dialect, operation, body).await,
         Route::PassThrough(path) => passthrough::serve(exchange, path, body).await,
-        Route::Completions => passthrough::serve(exchange, "/completions", body).await,
         Route::Embeddings => passthrough::serve(exchange, "/embeddings", body).await,
         Route::Responses => passthrough::serve(exchange, "/responses", body).await,
         Route::Reload001 | Route::Debug001 => own::seed001(exchange, &route),

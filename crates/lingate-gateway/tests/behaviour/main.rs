@@ -9,6 +9,7 @@ mod access;
 mod backends;
 mod broken;
 mod cancel;
+mod completions;
 mod demo;
 mod errors;
 mod failover;
