@@ -28,17 +28,25 @@ pub(super) struct Window {
 /// Judges a request as the upstream's dialect writes it. `added` bytes of text are still to be put into it.
 pub(super) fn of(dialect: &dyn Dialect, object: &Object<'_>, added: usize, plan: &Plan<'_>) -> Window {
     let (model, endpoint) = (&plan.model.config, &plan.target.endpoint.config);
-    if !dialect.cuts_in_silence() || members::is_configured(dialect, model, "num_ctx") {
+    // A server's further APIs cut no less than its own, but cannot be asked.
+    let own = plan.target.endpoint.backend.dialect.dialect();
+    let foreign = own.id() != dialect.id();
+    if !own.cuts_in_silence() || (!foreign && members::is_configured(dialect, model, "num_ctx")) {
         return Window::default();
     }
     if let Some(tokens) = endpoint.num_ctx {
         // Zero leaves it to the server.
-        return Window { num_ctx: Some(tokens).filter(|tokens| *tokens > 0), warning: None };
+        return Window { num_ctx: Some(tokens).filter(|tokens| *tokens > 0 && !foreign), warning: None };
     }
     let added = Additions { bytes: added as u64, max_tokens: members::default_max_tokens(model) };
-    let Some(needed) = dialect.context_needed(object, added) else { return Window::default() };
-    let refused = endpoint.strip.iter().any(|name| members::means(dialect, name, "num_ctx"));
-    if refused { cannot_ask(needed) } else { ask(needed, (plan.known)(plan.name)) }
+    let Some(needed) = own.context_needed(object, added) else { return Window::default() };
+    if foreign {
+        return cannot_ask(needed, "its dialect cannot ask for them");
+    }
+    if endpoint.strip.iter().any(|name| members::means(dialect, name, "num_ctx")) {
+        return cannot_ask(needed, "the endpoint strips num_ctx");
+    }
+    ask(needed, (plan.known)(plan.name))
 }
 
 /// The next power of two, so that a conversation that grows does not have its model loaded anew at each turn; at most
@@ -56,9 +64,8 @@ fn ask(needed: u64, known: KnownContext) -> Window {
     Window { num_ctx: Some(tokens), warning }
 }
 
-fn cannot_ask(needed: u64) -> Window {
-    let warning =
-        format!("num_ctx: the request may need about {needed} tokens of context, the endpoint strips num_ctx");
+fn cannot_ask(needed: u64, why: &str) -> Window {
+    let warning = format!("num_ctx: the request may need about {needed} tokens of context, and {why}; it may be cut");
     Window { num_ctx: None, warning: Some(warning) }
 }
 

@@ -11,6 +11,7 @@ async fn start(plan: Plan<'_>) -> (Upstream, TestGateway) {
     let gateway = plan.start("ollama", &up).await;
     up.on(|request| match request.path.as_str() {
         "/api/show" => json(r#"{"model_info":{"llama.context_length":12000},"parameters":"num_ctx 5000"}"#),
+        "/v1/completions" => json(r#"{"model":"real","choices":[{"index":0,"text":"ok","finish_reason":"stop"}]}"#),
         "/api/generate" => json(r#"{"model":"real","response":"ok","done":true}"#),
         _ => json(Tongue::Ollama.whole("ok")),
     })
@@ -117,6 +118,22 @@ async fn what_cannot_be_held_is_told() {
         let (seen, answer) = options(&up, &gateway, tongue, 20_000).await;
         assert_eq!(seen, Value::Null);
         warned(&answer, "strips num_ctx");
+    }
+}
+
+#[tokio::test]
+async fn a_dialect_that_cannot_ask_is_told() {
+    for (endpoint, warns) in [("", true), ("num_ctx: 32768,", false)] {
+        let endpoint = format!("dialects: [openai_completions], {endpoint}");
+        let (up, gateway) = start(Plan { endpoint: &endpoint, ..Plan::default() }).await;
+        for (bytes, warns) in [(2000, false), (20_000, warns)] {
+            let body = json!({"model": "m", "prompt": "x".repeat(bytes)}).to_string();
+            let answer = post(&gateway, "/v1/completions", body).await;
+            let seen = up.next_request().await;
+            assert_eq!((seen.path.as_str(), seen.json().get("options")), ("/v1/completions", None));
+            let warning = answer.header("x-lingate-warning").unwrap_or_default();
+            assert_eq!(warning.contains("cannot ask"), warns, "{endpoint} {bytes}: {warning}");
+        }
     }
 }
 
