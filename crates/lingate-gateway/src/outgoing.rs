@@ -106,6 +106,9 @@ fn relay(incoming: &Incoming<'_>, plan: &Plan<'_>, path: &'static str) -> Result
     let dialect = incoming.dialect.dialect();
     let object = &incoming.envelope.object;
     dialect.check(incoming.operation, object)?;
+    if stream != incoming.envelope.stream && dialect.wants_several(object) {
+        return Err(only_one(dialect, target.endpoint.backend.name));
+    }
     let mut edits = Edits::new();
     let system_prompt = model.config.system_prompt.as_deref().unwrap_or_default();
     let wants = RelayWants {
@@ -164,9 +167,7 @@ fn re_encode<'a>(
     request.model = name.into();
     request.stream = stream;
     if request.n.is_some_and(|n| n > 1) {
-        // Of an answer that is translated the first choice is read.
-        let reason = "of several answers only one would be translated".to_owned();
-        return Err(refused(client, backend.name, &Unsupported { concept: Concept::N, path: None, reason }));
+        return Err(only_one(client, backend.name));
     }
     if let Some(prompt) = &model.config.system_prompt {
         request.messages.insert(0, Message::text(Role::System, prompt.as_str()));
@@ -222,6 +223,12 @@ fn finish(dialect: &dyn Dialect, mut body: Vec<u8>, plan: &Plan<'_>) -> Result<(
         return Ok((body, window.warning));
     }
     Ok((edits.apply_to_vec(&object), window.warning))
+}
+
+/// Of an answer that changes its form the first choice is read.
+fn only_one(client: &dyn Dialect, backend: &str) -> Failure {
+    let reason = "of several answers only one would be left".to_owned();
+    refused(client, backend, &Unsupported { concept: Concept::N, path: None, reason })
 }
 
 fn refused(client: &dyn Dialect, backend: &str, unsupported: &Unsupported) -> Failure {

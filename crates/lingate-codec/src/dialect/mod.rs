@@ -20,6 +20,7 @@ mod envelope;
 mod halves;
 pub mod ollama;
 mod openai_answer;
+mod openai_around;
 pub mod openai_chat;
 pub mod openai_completions;
 mod openai_error;
@@ -29,7 +30,7 @@ mod openai_usage;
 
 use crate::frame::{Frame, Framing};
 use crate::ir::{Answer, ApiError, Concept, Event, Family, Loss, Operation, Request};
-use crate::json::{Edits, Object};
+use crate::json::{Edits, Object, Raw};
 use std::ops::Range;
 
 pub use envelope::{Envelope, malformed, parse_object};
@@ -183,6 +184,11 @@ pub trait Dialect: Sync {
     fn can_relay(&self, operation: Operation, object: &Object<'_>) -> bool {
         let _ = operation;
         object.given("messages").is_some() || object.given("prompt").is_none()
+    }
+    /// Whether a request asks for several answers side by side. One that is relayed both ways gets them; where the
+    /// answer must change its form (a stream made of a whole one), only the first would be left.
+    fn wants_several(&self, object: &Object<'_>) -> bool {
+        object.given("n").and_then(Raw::u64).is_some_and(|n| n > 1)
     }
     /// Reads a request.
     ///

@@ -4,7 +4,7 @@ use crate::config;
 use crate::scripts::script;
 use crate::support::{EVERY, asked_of, context, encode_stream, stamp, target};
 use crate::upstreams::{habits, stream_of};
-use lingate_codec::dialect::{Dialect, DialectId, RelayWants};
+use lingate_codec::dialect::{Additions, Dialect, DialectId, RelayWants};
 use lingate_codec::frame::{DEFAULT_CAP, Framer};
 use lingate_codec::ir::{Answer, Event, Loss, Operation};
 use lingate_codec::json::{Edits, Object, Raw};
@@ -333,7 +333,9 @@ fn try_request(dialect: &dyn Dialect, operation: Operation, body: &[u8]) {
 
 pub(crate) fn try_relay(dialect: &dyn Dialect, operation: Operation, body: &[u8]) {
     let Ok(object) = Object::parse(body) else { return };
-    let _ = (dialect.check(operation, &object), dialect.can_relay(operation, &object));
+    let _ = (dialect.check(operation, &object), dialect.can_relay(operation, &object), dialect.wants_several(&object));
+    let _ = dialect.context_needed(&object, Additions { bytes: u64::MAX, max_tokens: Some(u64::MAX) });
+    let _ = dialect.context_needed(&object, Additions::default());
     let strip = ["stop".to_owned(), "tools".to_owned(), "options.seed".to_owned(), "x".to_owned()];
     for (stream, system_prompt) in [(Some(true), "s\"\n"), (Some(false), ""), (None, "s")] {
         let wants = RelayWants { model: "m\"", stream, ask_usage: true, system_prompt, strip: &strip };

@@ -192,6 +192,32 @@ async fn what_only_a_completion_can_say_is_refused_elsewhere() {
 }
 
 #[tokio::test]
+async fn several_answers_are_never_one() {
+    let up = Upstream::start().await;
+    let plan = Plan { endpoint: "stream: never,", ..Plan::default() };
+    let gateway = plan.start("vllm", &up).await;
+    up.on(|request| json(if request.path.contains("chat") { Tongue::OpenAi.whole("ok") } else { WHOLE.to_owned() }))
+        .await;
+    let chat = r#""messages":[{"role":"user","content":"q"}]"#;
+    for (path, members, taken) in [
+        (PATH, r#""prompt":"a","n":2"#, false),
+        (PATH, r#""prompt":["a","b"]"#, false),
+        (PATH, r#""prompt":[[1],[2]]"#, false),
+        (PATH, r#""prompt":[1,2]"#, true),
+        (PATH, r#""prompt":["a"],"n":1"#, true),
+        ("/v1/chat/completions", &format!(r#"{chat},"n":2"#), false),
+        ("/v1/chat/completions", chat, true),
+    ] {
+        for stream in [true, false] {
+            // Asked for as a whole, all of them are relayed.
+            let status = if taken || !stream { 200 } else { 400 };
+            let answer = post(&gateway, path, format!(r#"{{"model":"m",{members},"stream":{stream}}}"#)).await;
+            assert_eq!(answer.status.as_u16(), status, "{members} {stream}: {}", answer.text());
+        }
+    }
+}
+
+#[tokio::test]
 async fn ollama_continues_prompts_and_tells_of_its_tokens() {
     let line = |rest: &str| format!("{{\"model\":\"real\",\"created_at\":\"2026-01-02T03:04:05Z\",{rest}}}\n");
     let theirs = [

@@ -56,6 +56,10 @@ impl Dialect for OpenAiCompletions {
         true
     }
 
+    fn wants_several(&self, object: &Object<'_>) -> bool {
+        request::wants_several(object)
+    }
+
     fn decode_request<'a>(&self, operation: Operation, body: &'a [u8]) -> Result<Request<'a>, ApiError> {
         request::decode(operation, body)
     }

@@ -25,14 +25,14 @@ pub(in crate::dialect::ollama) fn context_needed(object: &Object<'_>, added: Add
         Some(MaxTokens::Unbounded | MaxTokens::FillContext) => 0,
         None => added.max_tokens.unwrap_or(0),
     };
-    let bytes = object.text().len() as u64 + added.bytes;
+    let bytes = (object.text().len() as u64).saturating_add(added.bytes);
     let tokens = |bytes: u64| (bytes / BYTES_PER_TOKEN).saturating_add(answer);
     // Nearly every request ends here, unread.
     if tokens(bytes) <= SERVER_DEFAULT {
         return None;
     }
     let (images, image_bytes) = images(object);
-    let needed = tokens(bytes.saturating_sub(image_bytes)).saturating_add(images * IMAGE_TOKENS);
+    let needed = tokens(bytes.saturating_sub(image_bytes)).saturating_add(images.saturating_mul(IMAGE_TOKENS));
     (needed > SERVER_DEFAULT).then_some(needed)
 }
 

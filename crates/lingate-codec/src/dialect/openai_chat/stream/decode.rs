@@ -1,8 +1,8 @@
 //! A stream, read.
 
 use super::calls::Calls;
-use super::glance::Surroundings;
 use super::quick::{self, Piece};
+use crate::dialect::openai_around::{self, Surroundings};
 use crate::dialect::openai_chat::error;
 use crate::dialect::openai_chat::response::read;
 use crate::dialect::{StreamDecoder, openai_answer as answer, openai_tap, openai_usage as usage};
@@ -122,15 +122,12 @@ impl Decoder {
         let plain = choice.string("finish_reason").is_none_or(|word| word.is_empty())
             && ["logprobs", "usage"].iter().all(|key| choice.given(key).is_none())
             && object.given("usage").is_none();
-        let (Some(choices), Some(delta)) = (object.member("choices"), choice.member("delta")) else { return };
-        // Spans count from the beginning of their own object's text: the choice must be the array's first element.
-        let array = choices.value.bytes();
-        let spaces = array.get(1..).unwrap_or_default();
-        let at = 1 + spaces.len() - spaces.trim_ascii_start().len();
-        let is_first = array.get(at..).is_some_and(|rest| rest.starts_with(choice.text()));
-        if plain && is_first && delta.value.object().is_some() {
-            let start = choices.value_span.start + at;
-            self.around.learn(object.text(), start + delta.value_span.start..start + delta.value_span.end);
+        let is_object = choice.get("delta").is_some_and(|delta| delta.object().is_some());
+        if plain
+            && is_object
+            && let Some(delta) = openai_around::in_first_choice(object, choice, "delta")
+        {
+            self.around.learn(object.text(), delta);
         }
     }
 

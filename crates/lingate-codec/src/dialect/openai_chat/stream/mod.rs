@@ -3,7 +3,6 @@
 mod calls;
 mod decode;
 mod encode;
-mod glance;
 mod quick;
 
 pub(super) use calls::Calls;

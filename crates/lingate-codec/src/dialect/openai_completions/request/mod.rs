@@ -6,4 +6,4 @@ mod relay;
 
 pub(super) use decode::decode;
 pub(super) use encode::encode;
-pub(super) use relay::{check, edits};
+pub(super) use relay::{check, edits, wants_several};

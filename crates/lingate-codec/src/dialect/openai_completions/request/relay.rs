@@ -16,6 +16,13 @@ pub(in crate::dialect::openai_completions) fn check(object: &Object<'_>) -> Resu
     }
 }
 
+/// Several answers to a prompt, or several prompts; tokens are one.
+pub(in crate::dialect::openai_completions) fn wants_several(object: &Object<'_>) -> bool {
+    let mut prompts = object.given("prompt").and_then(Raw::array).into_iter().flatten();
+    let tokens = prompts.next().is_none_or(|first| first.kind() == Kind::Number);
+    (!tokens && prompts.next().is_some()) || object.given("n").and_then(Raw::u64).is_some_and(|n| n > 1)
+}
+
 /// The edits that `wants` asks for.
 pub(in crate::dialect::openai_completions) fn edits(object: &Object<'_>, wants: &RelayWants<'_>, edits: &mut Edits) {
     openai_relay::edits(object, wants, &["model", "prompt", "stream"], edits);

@@ -1,6 +1,7 @@
 //! A stream, read.
 
 use crate::dialect::halves::Half;
+use crate::dialect::openai_around::{self, Surroundings};
 use crate::dialect::openai_completions::logprobs;
 use crate::dialect::{StreamDecoder, openai_answer, openai_error as error, openai_tap, openai_usage as usage};
 use crate::frame::Frame;
@@ -16,6 +17,8 @@ static TEXT: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"text\""
 #[derive(Debug, Default)]
 pub(in crate::dialect::openai_completions) struct Decoder {
     started: bool,
+    /// Of the last chunk that held a piece of text alone.
+    around: Surroundings,
     text: Half,
     /// The reason that was read and not yet told.
     finish: Option<FinishReason>,
@@ -28,6 +31,9 @@ impl StreamDecoder for Decoder {
         let data = frame.data.trim_ascii();
         if self.ended || (openai_answer::is_sentinel(data) && frame.event != b"error") {
             return;
+        }
+        if let Some(piece) = self.piece(frame) {
+            return self.read_text(piece, out);
         }
         if data == b"[DONE]" {
             self.tell_finish(out);
@@ -49,7 +55,7 @@ impl StreamDecoder for Decoder {
 
     fn tap(&mut self, frame: &Frame<'_>, out: &mut Vec<Event>) {
         let content = self.started && self.finish.is_none() && frame.event.is_empty();
-        if !content || openai_tap::may_matter(&frame.data, &TEXT) {
+        if !content || (self.piece(frame).is_none() && openai_tap::may_matter(&frame.data, &TEXT)) {
             self.push(frame, out);
         }
     }
@@ -69,6 +75,24 @@ impl StreamDecoder for Decoder {
 }
 
 impl Decoder {
+    /// The text of a frame that is like the one before but for it.
+    fn piece<'f>(&self, frame: &'f Frame<'_>) -> Option<Raw<'f>> {
+        let inside = self.around.inside(frame.data.trim_ascii()).filter(|_| frame.event.is_empty())?;
+        // What is more than one string is no JSON value.
+        Raw::parse(inside).ok().filter(|text| text.escaped().is_some())
+    }
+
+    fn read_text(&mut self, piece: Raw<'_>, out: &mut Vec<Event>) {
+        let text = self.text.join(piece).filter(|text| !text.is_empty());
+        out.extend(text.map(|text| Event::Text(text.into_owned())));
+    }
+
+    /// Whether a chunk holds a piece of text and nothing else that is told.
+    fn is_plain(&self, chunk: &Object<'_>, choice: &Object<'_>) -> bool {
+        let unfinished = choice.string("finish_reason").is_none_or(|word| word.is_empty());
+        unfinished && choice.given("logprobs").is_none() && chunk.given("usage").is_none()
+    }
+
     fn chunk(&mut self, object: &Object<'_>, out: &mut Vec<Event>) {
         if let Some(error) = error::in_answer(object) {
             return self.end(Event::Error(error), out);
@@ -81,7 +105,14 @@ impl Decoder {
         }
         let mut failed = false;
         match choices.and_then(openai_answer::first_choice) {
-            Some(choice) => failed = !self.choice(&choice, out),
+            Some(choice) => {
+                failed = !self.choice(&choice, out);
+                if self.is_plain(object, &choice)
+                    && let Some(text) = openai_around::in_first_choice(object, &choice, "text")
+                {
+                    self.around.learn(object.text(), text);
+                }
+            }
             // Chunks of another answer say nothing about this one.
             None if choices.and_then(Raw::array).is_some_and(|mut list| list.next().is_some()) => {}
             None => self.tell_finish(out),
@@ -96,8 +127,9 @@ impl Decoder {
 
     /// Reads a choice; false if it says that the answer failed.
     fn choice(&mut self, choice: &Object<'_>, out: &mut Vec<Event>) -> bool {
-        let text = choice.given("text").and_then(|piece| self.text.join(piece)).filter(|text| !text.is_empty());
-        out.extend(text.map(|text| Event::Text(text.into_owned())));
+        if let Some(piece) = choice.given("text") {
+            self.read_text(piece, out);
+        }
         let tokens = logprobs::read(choice);
         if !tokens.is_empty() {
             out.push(Event::Logprobs(tokens));
