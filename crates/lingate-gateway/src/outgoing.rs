@@ -1,7 +1,7 @@
 //! From the client's request to the target's: splice where the dialects are the same, decode and encode where
 //! they are not. Pure.
 
-mod members;
+pub(crate) mod members;
 mod window;
 
 use crate::backend::NativeRoute;
@@ -119,16 +119,17 @@ fn relay(incoming: &Incoming<'_>, plan: &Plan<'_>, path: &'static str) -> Result
         strip: &target.endpoint.config.strip,
     };
     dialect.relay_edits(object, &wants, &mut edits);
+    let place = |member: &str| dialect.place(member);
     let window = window::of(dialect, object, system_prompt.len(), plan);
     let body = if wants.strip.is_empty() || !members::any(&model.config, window.num_ctx) {
-        members::apply(dialect, object, &model.config, window.num_ctx, &mut edits);
+        members::apply(&place, object, &model.config, window.num_ctx, &mut edits);
         edited(edits, object, incoming.body)
     } else {
         // Both may edit one member (Ollama's options), so one goes after the other.
         let stripped = edits.apply_to_vec(object);
         let object = parse_object(&stripped)?;
         let mut edits = Edits::new();
-        members::apply(dialect, &object, &model.config, window.num_ctx, &mut edits);
+        members::apply(&place, &object, &model.config, window.num_ctx, &mut edits);
         edits.apply_to_vec(&object).into()
     };
     Ok(Outgoing {
@@ -144,7 +145,7 @@ fn relay(incoming: &Incoming<'_>, plan: &Plan<'_>, path: &'static str) -> Result
 }
 
 /// The edited body: a short one in one piece, a long one as slices of what came in.
-fn edited(edits: Edits, object: &Object<'_>, body: &Bytes) -> Segments {
+pub(crate) fn edited(edits: Edits, object: &Object<'_>, body: &Bytes) -> Segments {
     const SHORT: usize = 16 * 1024;
     if body.len() <= SHORT {
         edits.apply_to_vec(object).into()
@@ -181,12 +182,7 @@ fn re_encode<'a>(
         .encode_request(&request, &description, &mut loss, &mut body)
         .map_err(|unsupported| refused(client, backend.name, &unsupported))?;
     let lost = loss.paths(|concept| path_of(client, concept));
-    if model.config.strict
-        && let Some(path) = lost.first()
-    {
-        let message = format!("`{path}` would be lost on the {} backend, and this model is strict", backend.name);
-        return Err(ApiError::invalid(path, message).with_code("unsupported_parameter").into());
-    }
+    lossless(model, backend.name, &lost)?;
     let (body, warning) = finish(dialect, body, plan)?;
     Ok(Outgoing {
         body: body.into(),
@@ -218,7 +214,7 @@ fn finish(dialect: &dyn Dialect, mut body: Vec<u8>, plan: &Plan<'_>) -> Result<(
     let object = parse_object(&body)?;
     let window = window::of(dialect, &object, 0, plan);
     let mut edits = Edits::new();
-    members::apply(dialect, &object, config, window.num_ctx, &mut edits);
+    members::apply(&|member| dialect.place(member), &object, config, window.num_ctx, &mut edits);
     if edits.is_empty() {
         return Ok((body, window.warning));
     }
@@ -231,8 +227,24 @@ fn only_one(client: &dyn Dialect, backend: &str) -> Failure {
     refused(client, backend, &Unsupported { concept: Concept::N, path: None, reason })
 }
 
-fn refused(client: &dyn Dialect, backend: &str, unsupported: &Unsupported) -> Failure {
-    let path = unsupported.path.as_deref().unwrap_or_else(|| path_of(client, unsupported.concept));
-    let message = format!("`{path}` cannot be sent to the {backend} backend: {}", unsupported.reason);
-    ApiError::invalid(path, message).with_code(unsupported.concept.refusal_code()).into()
+/// A model that is strict refuses what would lose something.
+pub(crate) fn lossless(model: &VirtualModel, backend: &str, lost: &[String]) -> Result<(), Failure> {
+    match lost.first() {
+        Some(path) if model.config.strict => {
+            let message = format!("`{path}` would be lost on the {backend} backend, and this model is strict");
+            Err(ApiError::invalid(path, message).with_code("unsupported_parameter").into())
+        }
+        _ => Ok(()),
+    }
+}
+
+fn refused(client: &dyn Dialect, backend: &str, refused: &Unsupported) -> Failure {
+    let path = refused.path.as_deref().unwrap_or_else(|| path_of(client, refused.concept));
+    unsupported(path, backend, refused)
+}
+
+/// The 400 for what a target cannot take.
+pub(crate) fn unsupported(path: &str, backend: &str, refused: &Unsupported) -> Failure {
+    let message = format!("`{path}` cannot be sent to the {backend} backend: {}", refused.reason);
+    ApiError::invalid(path, message).with_code(refused.concept.refusal_code()).into()
 }

@@ -16,13 +16,16 @@
 //! Nothing is invented: no default temperature; a default `max_tokens` only where the target's dialect needs one.
 
 pub mod anthropic_messages;
+pub mod embeddings;
 mod envelope;
+mod floats;
 mod halves;
 pub mod ollama;
 mod openai_answer;
 mod openai_around;
 pub mod openai_chat;
 pub mod openai_completions;
+pub mod openai_embeddings;
 mod openai_error;
 mod openai_relay;
 mod openai_tap;
@@ -33,6 +36,7 @@ use crate::ir::{Answer, ApiError, Concept, Event, Family, Loss, Operation, Reque
 use crate::json::{Edits, Object, Raw};
 use std::ops::Range;
 
+pub use embeddings::{EmbeddingsDialect, EmbeddingsId};
 pub use envelope::{Envelope, malformed, parse_object};
 
 /// A wire format.
@@ -75,6 +79,17 @@ impl DialectId {
     /// From a name.
     pub fn from_name(name: &str) -> Option<Self> {
         TABLE.iter().find(|dialect| dialect.name() == name).map(|dialect| dialect.id())
+    }
+}
+
+impl EmbeddingsId {
+    /// The dialect itself. A new one is a folder or a file, and a line here.
+    pub fn dialect(self) -> &'static dyn EmbeddingsDialect {
+        match self {
+            Self::OpenAi => &openai_embeddings::OpenAiEmbeddings,
+            Self::OllamaEmbed => &ollama::EMBED,
+            Self::OllamaEmbeddings => &ollama::EMBEDDINGS,
+        }
     }
 }
 

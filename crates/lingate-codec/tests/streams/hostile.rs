@@ -2,7 +2,7 @@
 
 use crate::config;
 use crate::scripts::script;
-use crate::support::{EVERY, asked_of, context, encode_stream, stamp, target};
+use crate::support::{EVERY, asked_of, context, converses, encode_stream, stamp, target};
 use crate::upstreams::{habits, stream_of};
 use lingate_codec::dialect::{Additions, Dialect, DialectId, RelayWants};
 use lingate_codec::frame::{DEFAULT_CAP, Framer};
@@ -321,6 +321,10 @@ pub(crate) fn rewrite(
 fn try_request(dialect: &dyn Dialect, operation: Operation, body: &[u8]) {
     for (upstream, operation, out) in rewrite(dialect, operation, body) {
         assert!(is_json(&out, body), "{}: {}", upstream.name(), String::from_utf8_lossy(&out));
+        // Within a family unknown members go on as they are, and a chat knows others than a prompt.
+        if upstream.dialect().family() == dialect.family() && converses(upstream) != converses(dialect.id()) {
+            continue;
+        }
         let read = upstream.dialect().decode_request(operation, &out);
         // A conversation of nothing, or a picture that is no base64, is the upstream's to refuse.
         let fair = match &read {

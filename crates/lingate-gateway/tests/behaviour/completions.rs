@@ -172,6 +172,7 @@ async fn what_only_a_completion_can_say_is_refused_elsewhere() {
             ("echo", json!({"prompt": "a", "echo": true})),
             ("best_of", json!({"prompt": "a", "best_of": 2})),
             ("n", json!({"prompt": "a", "n": 2})),
+            ("messages", json!({"prompt": "a", "messages": [{"role": "user", "content": "b"}]})),
         ] {
             if kind == "ollama" && param == "suffix" {
                 continue;

@@ -11,6 +11,7 @@ mod broken;
 mod cancel;
 mod completions;
 mod demo;
+mod embeddings;
 mod errors;
 mod failover;
 mod num_ctx;

@@ -8,7 +8,7 @@ mod hole;
 mod table;
 
 use http::Method;
-use lingate_codec::dialect::DialectId;
+use lingate_codec::dialect::{DialectId, EmbeddingsId};
 use lingate_codec::ir::Operation;
 use std::borrow::Cow;
 use table::{Mount, Row, TABLE, To};
@@ -48,8 +48,8 @@ pub(crate) enum PathFamily {
 pub(crate) enum Route<'p> {
     /// An answer of a model, in a dialect that has a codec of its own.
     Chat(DialectId, Operation),
-    /// OpenAI's `/v1/embeddings`.
-    Embeddings,
+    /// Vectors of texts: OpenAI's `/v1/embeddings`, Ollama's `/api/embed` and `/api/embeddings`.
+    Embeddings(EmbeddingsId),
     /// OpenAI's `POST /v1/responses`.
     Responses,
     /// The list of models, OpenAI's or (by `anthropic-version`) Anthropic's.
@@ -70,10 +70,6 @@ pub(crate) enum Route<'p> {
     OllamaShow,
     /// `/api/ps`.
     OllamaPs,
-    /// `/api/embed`.
-    OllamaEmbed,
-    /// `/api/embeddings`.
-    OllamaEmbeddings,
     /// `pull`, `push`, `create`, `copy`, `delete` and `blobs/{digest}`. These paths have no prefixes and no encoded
     /// characters, so the request's own path and method may go upstream as they are.
     OllamaManage,
@@ -162,7 +158,7 @@ impl To {
     fn route<'p>(self, rest: &'p str, filling: Option<Cow<'p, str>>) -> Route<'p> {
         match self {
             Self::Chat(dialect, operation) => Route::Chat(dialect, operation),
-            Self::Embeddings => Route::Embeddings,
+            Self::Embeddings(id) => Route::Embeddings(id),
             Self::Responses => Route::Responses,
             Self::Models => Route::Models,
             Self::Model => Route::Model(filling.unwrap_or_default()),
@@ -173,8 +169,6 @@ impl To {
             Self::OllamaTags => Route::OllamaTags,
             Self::OllamaShow => Route::OllamaShow,
             Self::OllamaPs => Route::OllamaPs,
-            Self::OllamaEmbed => Route::OllamaEmbed,
-            Self::OllamaEmbeddings => Route::OllamaEmbeddings,
             Self::OllamaManage => Route::OllamaManage,
             Self::Health => Route::Health,
             Self::Ready => Route::Ready,

@@ -4,11 +4,11 @@ mod decode;
 mod edits;
 mod encode;
 mod history;
-mod keep_alive;
+pub(super) mod keep_alive;
 mod messages;
 mod options;
 mod turns;
-mod typed;
+pub(super) mod typed;
 mod window;
 
 pub(super) use decode::{check, decode};

@@ -53,6 +53,11 @@ fn about_text<'a>(request: &mut Request<'a>, member: &Member<'a>) -> Result<bool
                 request.special.push((Concept::BestOf, extra(member)));
             }
         }
+        // As an unknown member it would be a second one of the messages that a chat is made of.
+        "messages" => {
+            let message = "`messages` is not taken beside a prompt; a conversation goes to /v1/chat/completions";
+            return Err(ApiError::invalid("messages", message));
+        }
         "stream" => request.stream = boolean(value, key)?,
         "stream_options" => stream_options(request, value)?,
         "n" => request.n = Some(unsigned(value, key)?),
