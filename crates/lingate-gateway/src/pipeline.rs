@@ -111,7 +111,6 @@ where
     match route {
         Route::Chat(dialect, operation) => chat::serve(exchange, dialect, operation, body).await,
         Route::PassThrough(path) => Box::pin(passthrough::serve(exchange, path, body)).await,
-        Route::Completions => Box::pin(passthrough::serve(exchange, "/completions", body)).await,
         Route::Embeddings(id) => Box::pin(embeddings::serve(exchange, id, body)).await,
         Route::Responses => Box::pin(passthrough::serve(exchange, "/responses", body)).await,
         Route::Reload001 | Route::Debug001 => own::seed001(exchange, &route),
