@@ -17,7 +17,11 @@ class Client:
 
 SDKS = (
     Client(
-        "python_openai", "python", ("python_openai.py", "python_openai_responses.py"), ("openai==3.52.0",), whole=True
+        "python_openai",
+        "python",
+        ("python_openai.py", "python_openai_completions.py", "python_openai_responses.py"),
+        ("openai==3.52.0",),
+        whole=True,
     ),
     Client("python_anthropic", "python", ("python_anthropic.py",), ("anthropic==2.11.0",), whole=True),
     Client("python_ollama", "python", ("python_ollama.py",), ("ollama==0.6.3",), whole=True),
