@@ -11,7 +11,7 @@ use crate::snapshot::Target;
 use crate::upstream::{Answer, AnswerBody};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
-use lingate_codec::dialect::{AnswerContext, Dialect};
+use lingate_codec::dialect::{AnswerContext, Dialect, Echo};
 use lingate_codec::frame::Framing;
 use lingate_codec::ir::{Answer as WholeAnswer, ApiError, Event, Operation};
 use lingate_codec::relay::{RelayedAnswer, rename};
@@ -59,6 +59,8 @@ impl Client {
             created: self.created,
             operation: self.operation,
             include_usage: self.include_usage,
+            tools: Vec::new(),
+            echo: Echo::default(),
         }
     }
 }

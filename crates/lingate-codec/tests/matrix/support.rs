@@ -1,6 +1,6 @@
 //! The three dialects, and short ways through them.
 
-use lingate_codec::dialect::{AnswerContext, Dialect, DialectId, Stamp, Target, Unsupported, path_of};
+use lingate_codec::dialect::{AnswerContext, Dialect, DialectId, Echo, Stamp, Target, Unsupported, path_of};
 use lingate_codec::frame::{DEFAULT_CAP, Framer};
 use lingate_codec::ir::{Event, Loss, Operation, Request};
 
@@ -15,7 +15,7 @@ pub(crate) fn named(name: &str) -> &'static dyn Dialect {
 /// A plain upstream of that dialect.
 pub(crate) fn target(dialect: &dyn Dialect) -> Target<'static> {
     let (backend, max_completion_tokens) = match dialect.id() {
-        DialectId::OpenAiChat => ("openai", true),
+        DialectId::OpenAiChat | DialectId::OpenAiResponses => ("openai", true),
         DialectId::AnthropicMessages => ("anthropic", false),
         DialectId::Ollama => ("ollama", false),
     };
@@ -29,6 +29,8 @@ pub(crate) fn context() -> AnswerContext {
         created: 1_760_000_100,
         operation: Operation::Chat,
         include_usage: true,
+        tools: Vec::new(),
+        echo: Echo::default(),
     }
 }
 

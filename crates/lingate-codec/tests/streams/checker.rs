@@ -39,6 +39,7 @@ pub(crate) fn check(dialect: DialectId, stream: &str) -> Checked<Seen> {
         DialectId::OpenAiChat => OpenAi::default().read(stream),
         DialectId::AnthropicMessages => Anthropic::default().read(stream),
         DialectId::Ollama => ollama(stream),
+        DialectId::OpenAiResponses => Err("no reader".to_owned()),
     }
 }
 
