@@ -7,6 +7,9 @@ use lingate_codec::ir::{Event, Loss, Operation, Request};
 /// All dialects.
 pub(crate) const ALL: [DialectId; 3] = [DialectId::OpenAiChat, DialectId::AnthropicMessages, DialectId::Ollama];
 
+pub(crate) const UPSTREAMS: [DialectId; 4] =
+    [DialectId::OpenAiChat, DialectId::AnthropicMessages, DialectId::Ollama, DialectId::OpenAiResponses];
+
 /// The dialect of that name, as golden files have it.
 pub(crate) fn named(name: &str) -> &'static dyn Dialect {
     DialectId::from_name(name).unwrap_or_else(|| panic!("no dialect is called {name}")).dialect()

@@ -68,7 +68,7 @@ impl Dialect for OpenAiResponses {
     }
 
     fn remember(&self, object: &Object<'_>) -> Remembered {
-        Remembered { tools: Vec::new(), echo: echo::of(object) }
+        Remembered { tools: request::forms(object), echo: echo::of(object) }
     }
 
     fn encode_request(
@@ -86,7 +86,8 @@ impl Dialect for OpenAiResponses {
     }
 
     fn place(&self, member: &str) -> (&'static str, Vec<String>) {
-        ("", vec![member.to_owned()])
+        let (parent, name) = fields::place(member);
+        (parent, vec![name.to_owned()])
     }
 
     fn decode_response(&self, _: Operation, body: &[u8], out: &mut Vec<Event>) {

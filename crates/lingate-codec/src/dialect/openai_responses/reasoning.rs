@@ -10,12 +10,12 @@
 //! | Anthropic's encrypted thought | `lingate.redacted:` and the data | redacted reasoning |
 //! | OpenAI's own | as it is | signature: `openai.encrypted:`, the item's id, `:`, the content |
 
+use crate::ir::OPENAI_THOUGHT;
+
 /// Before Anthropic's signatures.
 const SIGNATURE: &str = "lingate.signature:";
 /// Before Anthropic's encrypted thoughts.
 const REDACTED: &str = "lingate.redacted:";
-/// Before OpenAI's own in the IR.
-const OWN: &str = "openai.encrypted:";
 
 /// What an `encrypted_content` holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,12 +52,12 @@ impl<'a> Sealed<'a> {
 
 /// OpenAI's own `encrypted_content` of the item `id`, as a signature in the IR.
 pub(super) fn own_as_signature(id: &str, content: &str) -> String {
-    [OWN, id, ":", content].concat()
+    [OPENAI_THOUGHT, id, ":", content].concat()
 }
 
 /// The item's id and OpenAI's own `encrypted_content` in a signature of the IR, if it is one; else it is Anthropic's.
 pub(super) fn own_in_signature(signature: &str) -> Option<(&str, &str)> {
-    signature.strip_prefix(OWN)?.split_once(':')
+    signature.strip_prefix(OPENAI_THOUGHT)?.split_once(':')
 }
 
 #[cfg(test)]

@@ -1,19 +1,17 @@
-//! Requests, both ways.
+//! Responses requests, both ways, and the edits of those that are relayed.
 
-use crate::dialect::{RelayWants, Target, Unsupported};
-use crate::ir::{ApiError, Concept, Loss, Request};
-use crate::json::{Edits, Object};
+mod conversation;
+mod decode;
+mod encode;
+mod input;
+mod parts;
+mod path;
+mod pieces;
+mod relay;
+mod tool_entries;
+mod tools;
 
-pub(super) fn check(_: &Object<'_>) -> Result<(), ApiError> {
-    Ok(())
-}
-
-pub(super) fn decode(_: &[u8]) -> Result<Request<'_>, ApiError> {
-    Err(ApiError::new(501, "requests of this dialect are not translated yet"))
-}
-
-pub(super) fn encode(_: &Request<'_>, _: &Target<'_>, _: &mut Loss, _: &mut Vec<u8>) -> Result<(), Unsupported> {
-    Err(Unsupported { concept: Concept::Messages, path: None, reason: "not translated yet".to_owned() })
-}
-
-pub(super) fn edits(_: &Object<'_>, _: &RelayWants<'_>, _: &mut Edits) {}
+pub(super) use decode::decode;
+pub(super) use encode::encode;
+pub(super) use relay::{check, edits};
+pub(super) use tools::forms;
