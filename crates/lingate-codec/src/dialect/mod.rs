@@ -16,6 +16,7 @@
 //! Nothing is invented: no default temperature; a default `max_tokens` only where the target's dialect needs one.
 
 pub mod anthropic_messages;
+mod arguments;
 mod envelope;
 mod halves;
 pub mod ollama;

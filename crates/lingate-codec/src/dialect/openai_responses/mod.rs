@@ -3,6 +3,7 @@
 mod echo;
 mod error;
 mod fields;
+mod free_text;
 mod reasoning;
 mod request;
 mod response;

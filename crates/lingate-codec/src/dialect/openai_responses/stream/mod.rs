@@ -1,28 +1,15 @@
 //! Streams, both ways.
+//!
+//! `response.created`, `response.in_progress`, then for each item of the output `output_item.added`, its parts and
+//! deltas, `output_item.done`, and one event that ends it all and repeats the whole response: `response.completed`,
+//! `.incomplete` or `.failed`. Every event has a number.
 
-use crate::dialect::{AnswerContext, Stamp, StreamDecoder, StreamEncoder};
-use crate::frame::Frame;
-use crate::ir::Event;
+mod calls;
+mod decode;
+mod encode;
+mod message;
+mod thought;
+mod wire;
 
-#[derive(Default)]
-pub(super) struct Decoder;
-
-impl StreamDecoder for Decoder {
-    fn push(&mut self, _: &Frame<'_>, _: &mut Vec<Event>) {}
-    fn finish(&mut self, out: &mut Vec<Event>) {
-        out.push(Event::End);
-    }
-}
-
-pub(super) struct Encoder;
-
-impl Encoder {
-    pub(super) fn new(_: AnswerContext) -> Self {
-        Self
-    }
-}
-
-impl StreamEncoder for Encoder {
-    fn push(&mut self, _: &Event, _: Stamp, _: &mut Vec<u8>) {}
-    fn keep_alive(&mut self, _: Stamp, _: &mut Vec<u8>) {}
-}
+pub(super) use decode::Decoder;
+pub(super) use encode::Encoder;
