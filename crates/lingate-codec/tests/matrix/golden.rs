@@ -6,7 +6,7 @@
 //! | `answer.<dialect>.json`, an upstream's whole answer | `to.<dialect>.json` |
 //! | `stream.<dialect>.txt`, an upstream's stream | `to.<dialect>.txt` |
 
-use crate::support::{ALL, UPSTREAMS, context, decode_answer, decode_stream, encode, encode_stream, named, stamp};
+use crate::support::{ALL, context, decode_answer, decode_stream, encode, encode_stream, named, stamp};
 use lingate_codec::dialect::{Dialect, DialectId};
 use lingate_codec::ir::{Answer, Event, Operation};
 use serde_json::Value;
@@ -66,7 +66,7 @@ fn requests() {
     for (path, client, body) in inputs("client") {
         let generate = path.to_str().is_some_and(|path| path.ends_with(".generate.json"));
         let operation = if generate { Operation::TextCompletion } else { Operation::Chat };
-        for upstream in UPSTREAMS.map(DialectId::dialect) {
+        for upstream in ALL.map(DialectId::dialect) {
             let mut request =
                 client.decode_request(operation, &body).unwrap_or_else(|error| panic!("{error:?}: {}", path.display()));
             request.model = upstream_model(&request.model).into();

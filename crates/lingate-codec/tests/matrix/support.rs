@@ -1,13 +1,11 @@
-//! The three dialects, and short ways through them.
+//! The dialects, and short ways through them.
 
 use lingate_codec::dialect::{AnswerContext, Dialect, DialectId, Echo, Stamp, Target, Unsupported, path_of};
 use lingate_codec::frame::{DEFAULT_CAP, Framer};
 use lingate_codec::ir::{Event, Loss, Operation, Request};
 
 /// All dialects.
-pub(crate) const ALL: [DialectId; 3] = [DialectId::OpenAiChat, DialectId::AnthropicMessages, DialectId::Ollama];
-
-pub(crate) const UPSTREAMS: [DialectId; 4] =
+pub(crate) const ALL: [DialectId; 4] =
     [DialectId::OpenAiChat, DialectId::AnthropicMessages, DialectId::Ollama, DialectId::OpenAiResponses];
 
 /// The dialect of that name, as golden files have it.

@@ -189,7 +189,7 @@ impl Encoder {
                     message.citation(citation, before, wire, out);
                 }
             }
-            Event::Logprobs(tokens) => match &self.open {
+            Event::Logprobs(tokens) if !tokens.is_empty() => match &self.open {
                 Open::Message(message) if message.takes_text() => self.text("", tokens, out),
                 _ => self.tokens.extend_from_slice(tokens),
             },
