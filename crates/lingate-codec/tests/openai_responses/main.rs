@@ -1,0 +1,4 @@
+//! The Responses dialect on its own.
+#![cfg(test)]
+
+mod requests;
