@@ -64,7 +64,7 @@ fn a_custom_call_becomes_the_call_of_a_function() {
     {
         let mut events = vec![added.clone()];
         events.extend(deltas);
-        events.push(json!({"type": "response.completed", "response": response("completed", json!([item(input)]))}));
+        events.push(json!({"type": "response.completed", "response": response("completed", &json!([item(input)]))}));
         let answer = Answer::fold(read(&events));
         let [Block::ToolCall { arguments, .. }] = answer.blocks.as_slice() else { panic!("{:?}", answer.blocks) };
         assert_eq!(serde_json::from_str::<serde_json::Value>(arguments).unwrap(), json!({"input": input}));

@@ -88,6 +88,6 @@ fn types(events: &[Value]) -> Vec<&str> {
     events.iter().map(|event| event["type"].as_str().unwrap().trim_start_matches("response.")).collect()
 }
 
-fn response(status: &str, output: Value) -> Value {
+fn response(status: &str, output: &Value) -> Value {
     json!({"id": "resp_1", "object": "response", "created_at": 1, "model": "up", "status": status, "output": output})
 }

@@ -10,7 +10,7 @@ fn message(id: &str, text: &str) -> Value {
     json!({"id": id, "type": "message", "role": "assistant", "content": [{"type": "output_text", "text": text}]})
 }
 
-fn completed(output: Value) -> Value {
+fn completed(output: &Value) -> Value {
     json!({"type": "response.completed", "response": response("completed", output)})
 }
 
@@ -25,14 +25,14 @@ fn every_text_is_told_once() {
     let done = json!({"type": "response.output_text.done", "output_index": 0, "item_id": "m", "content_index": 0, "text": "Hello"});
     for (events, expected) in [
         // Nothing but deltas, and an output that is left out.
-        (vec![delta(0, "m", "Hel"), delta(0, "m", "lo"), completed(json!([]))], "Hello"),
+        (vec![delta(0, "m", "Hel"), delta(0, "m", "lo"), completed(&json!([]))], "Hello"),
         // Some deltas are missing.
-        (vec![delta(0, "m", "Hel"), done.clone(), completed(json!([message("m", "Hello")]))], "Hello"),
-        (vec![delta(0, "m", "Hel"), item_done(0, "m", "Hello"), completed(json!([]))], "Hello"),
-        (vec![added(0, "m"), completed(json!([message("m", "Hello")]))], "Hello"),
+        (vec![delta(0, "m", "Hel"), done, completed(&json!([message("m", "Hello")]))], "Hello"),
+        (vec![delta(0, "m", "Hel"), item_done(0, "m", "Hello"), completed(&json!([]))], "Hello"),
+        (vec![added(0, "m"), completed(&json!([message("m", "Hello")]))], "Hello"),
         // Ids that change.
         (
-            vec![added(0, "a"), delta(0, "b", "Hel"), delta(0, "b", "lo"), completed(json!([message("c", "Hello")]))],
+            vec![added(0, "a"), delta(0, "b", "Hel"), delta(0, "b", "lo"), completed(&json!([message("c", "Hello")]))],
             "Hello",
         ),
         // No place but the id; no id but the place.
@@ -40,14 +40,14 @@ fn every_text_is_told_once() {
             vec![
                 json!({"type": "response.output_item.added", "item": {"id": "m", "type": "message"}}),
                 json!({"type": "response.output_text.delta", "item_id": "m", "delta": "Hello"}),
-                completed(json!([message("m", "Hello")])),
+                completed(&json!([message("m", "Hello")])),
             ],
             "Hello",
         ),
         (
             vec![
                 json!({"type": "response.output_text.delta", "delta": "Hello"}),
-                completed(json!([message("", "Hello")])),
+                completed(&json!([message("", "Hello")])),
             ],
             "Hello",
         ),
@@ -59,7 +59,7 @@ fn every_text_is_told_once() {
                 item_done(0, "a", "A"),
                 added(0, "b"),
                 delta(0, "b", "B"),
-                completed(json!([message("a", "A"), message("b", "B")])),
+                completed(&json!([message("a", "A"), message("b", "B")])),
             ],
             "AB",
         ),
@@ -68,7 +68,7 @@ fn every_text_is_told_once() {
             vec![
                 json!({"type": "response.output_item.added", "output_index": 0, "item": {"id": "r", "type": "reasoning"}}),
                 delta(1, "x", "Hello"),
-                completed(json!([message("y", "Hello")])),
+                completed(&json!([message("y", "Hello")])),
             ],
             "Hello",
         ),
@@ -77,7 +77,7 @@ fn every_text_is_told_once() {
             vec![
                 json!({"type": "response.new.thing", "delta": "x"}),
                 delta(0, "m", "Hello"),
-                completed(json!([])),
+                completed(&json!([])),
                 delta(0, "m", "!"),
             ],
             "Hello",
@@ -91,7 +91,7 @@ fn every_text_is_told_once() {
 
 #[test]
 fn interleaved_messages_stay_apart() {
-    let events = [delta(0, "a", "A"), delta(1, "b", "B"), delta(0, "a", "A"), completed(json!([]))];
+    let events = [delta(0, "a", "A"), delta(1, "b", "B"), delta(0, "a", "A"), completed(&json!([]))];
     let answer = Answer::fold(read(&events));
     assert_eq!(answer.blocks.len(), 3, "{:?}", answer.blocks);
 }
@@ -103,10 +103,10 @@ fn arguments_come_whole_or_as_an_object() {
     let done = json!({"type": "response.function_call_arguments.done", "output_index": 0, "item_id": "fc", "arguments": "{\"a\":1}"});
     let early = json!({"type": "response.function_call_arguments.delta", "output_index": 0, "item_id": "fc", "delta": "{\"a\":"});
     for events in [
-        vec![added.clone(), done.clone(), completed(json!([item(json!("{\"a\":1}"))]))],
-        vec![added, early.clone(), completed(json!([item(json!("{\"a\":1}"))]))],
+        vec![added.clone(), done.clone(), completed(&json!([item(json!("{\"a\":1}"))]))],
+        vec![added, early.clone(), completed(&json!([item(json!("{\"a\":1}"))]))],
         // Before its name is known, a call cannot be told.
-        vec![early, done, completed(json!([item(json!({"a": 1}))]))],
+        vec![early, done, completed(&json!([item(json!({"a": 1}))]))],
     ] {
         let told: Vec<_> = read(&events).into_iter().filter(|event| !matches!(event, Event::Start(_))).collect();
         let arguments = told.iter().filter_map(|event| match event {
@@ -124,7 +124,7 @@ fn arguments_come_whole_or_as_an_object() {
 #[test]
 fn failures_are_errors() {
     let failed = |error: Value| {
-        let mut response = response("failed", json!([]));
+        let mut response = response("failed", &json!([]));
         response["error"] = error;
         json!({"type": "response.failed", "response": response})
     };
@@ -145,7 +145,7 @@ fn failures_are_errors() {
         (json!({"error": {"message": "m", "code": 502}}), 502, ErrorKind::Api),
         (json!({"error": "m"}), 502, ErrorKind::Api),
     ] {
-        let read = read(&[delta(0, "m", "Half"), event.clone(), completed(json!([]))]);
+        let read = read(&[delta(0, "m", "Half"), event.clone(), completed(&json!([]))]);
         let Some(Event::Error(error)) = read.last() else { panic!("{event}: {read:?}") };
         assert_eq!((error.status, error.kind, error.message.as_str()), (status, kind, "m"), "{event}");
     }

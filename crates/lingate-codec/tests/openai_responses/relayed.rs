@@ -10,11 +10,11 @@ use serde_json::json;
 fn stream(named: bool) -> String {
     let mut end = response(
         "completed",
-        json!([{"type": "function_call", "name": "f", "call_id": "c", "id": "i", "arguments": "{}"}]),
+        &json!([{"type": "function_call", "name": "f", "call_id": "c", "id": "i", "arguments": "{}"}]),
     );
     end["usage"] = json!({"input_tokens": 3, "output_tokens": 2, "total_tokens": 5});
     let events = [
-        json!({"type": "response.created", "response": response("in_progress", json!([]))}),
+        json!({"type": "response.created", "response": response("in_progress", &json!([]))}),
         json!({"type": "response.output_text.delta", "output_index": 0, "item_id": "m", "delta": "\"model\":\"up\""}),
         json!({"type": "response.completed", "response": end}),
     ];
@@ -44,7 +44,7 @@ fn the_model_is_renamed_wherever_it_stands() {
         let [Event::Usage(usage), Event::Finish(finish), Event::End] = told.as_slice() else { panic!("{events:?}") };
         assert_eq!((usage.input_tokens, finish.reason), (Some(3), FinishReason::ToolCalls));
     }
-    let body = response("completed", json!([])).to_string();
+    let body = response("completed", &json!([])).to_string();
     let mut events = Vec::new();
     let place = DIALECT.tap_response(Operation::Chat, body.as_bytes(), &mut events).unwrap();
     assert_eq!(&body[place], "\"up\"");

@@ -38,7 +38,7 @@ fn signatures_and_encrypted_thoughts_come_back() {
 #[test]
 fn own_encrypted_content_keeps_its_item() {
     let item = json!({"id": "rs_7", "type": "reasoning", "summary": [], "encrypted_content": "gAAA"});
-    let events = read(&[json!({"type": "response.completed", "response": response("completed", json!([item]))})]);
+    let events = read(&[json!({"type": "response.completed", "response": response("completed", &json!([item]))})]);
     let written = whole(events, &context(vec![]));
     assert_eq!(written["output"], json!([item]));
 }
@@ -48,7 +48,7 @@ fn only_one_of_thought_and_summary_is_told() {
     let delta = |kind: &str, text: &str| json!({"type": format!("response.{kind}.delta"), "output_index": 0, "item_id": "rs_1", "delta": text});
     let item = json!({"id": "rs_1", "type": "reasoning", "summary": [{"type": "summary_text", "text": "Short."}],
         "content": [{"type": "reasoning_text", "text": "Long thought."}]});
-    let end = json!({"type": "response.completed", "response": response("completed", json!([item]))});
+    let end = json!({"type": "response.completed", "response": response("completed", &json!([item]))});
     for (deltas, expected) in [
         (vec![delta("reasoning_summary_text", "Sho"), delta("reasoning_text", "Lo")], "Short."),
         (vec![delta("reasoning_text", "Lo"), delta("reasoning_summary_text", "Sho")], "Long thought."),
