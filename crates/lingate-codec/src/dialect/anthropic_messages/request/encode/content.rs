@@ -2,7 +2,7 @@
 
 use super::super::blocks::InIr;
 use super::super::kept::Kept;
-use super::super::turns::{Item, Turn, Turns, is_sent};
+use super::super::turns::{Item, Turn, Turns, is_sent, keeps_signatures};
 use super::super::write_input;
 use super::call_ids::CallIds;
 use super::plain_text;
@@ -305,7 +305,8 @@ impl Content<'_, '_, '_> {
     fn result(&mut self, result: &ToolResult<'_>, message: usize, place: InIr) -> Result<(), Unsupported> {
         self.writer.string_member("type", "tool_result");
         self.writer.string_member("tool_use_id", &self.ids.result(&result.call_id));
-        let parts = || result.parts.iter().enumerate().filter(|(_, part)| is_sent(part));
+        let parts =
+            || result.parts.iter().enumerate().filter(|(_, part)| is_sent(part, keeps_signatures(self.request)));
         let only = match result.parts.as_slice() {
             [part] => plain_text(part),
             _ => None,
