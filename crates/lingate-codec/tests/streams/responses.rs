@@ -295,7 +295,7 @@ fn push(value: &mut Value, more: &str) {
     *value = json!(format!("{}{more}", value.as_str().unwrap_or_default()));
 }
 
-fn response(script: &Script, status: &str, output: Vec<Value>) -> Value {
+fn response(script: &Script, status: &str, output: &[Value]) -> Value {
     let (input, cached, written) = script.usage;
     let mut response = json!({"id": "resp_1", "object": "response", "created_at": 1, "model": "up", "status": status,
         "error": null, "incomplete_details": null, "output": output, "usage": null});
@@ -315,7 +315,7 @@ fn status(script: &Script) -> &'static str {
 
 /// The whole answer.
 pub(crate) fn whole_of(script: &Script) -> Value {
-    response(script, status(script), output(script, false, "_"))
+    response(script, status(script), &output(script, false, "_"))
 }
 
 /// The stream of a server that leaves things out, each its own.
@@ -323,8 +323,8 @@ pub(crate) fn stream_of(script: &Script, habits: &Habits) -> String {
     let raw = habits.usage == 3;
     let whole = output(script, raw, "_");
     let mut events = vec![
-        json!({"type": "response.created", "response": response(script, "in_progress", vec![])}),
-        json!({"type": "response.in_progress", "response": response(script, "in_progress", vec![])}),
+        json!({"type": "response.created", "response": response(script, "in_progress", &[])}),
+        json!({"type": "response.in_progress", "response": response(script, "in_progress", &[])}),
     ];
     let (silent, endless, empty) = (habits.finish == 1, habits.finish == 2, habits.finish == 3);
     let mut open: Option<usize> = None;
@@ -366,25 +366,15 @@ pub(crate) fn stream_of(script: &Script, habits: &Habits) -> String {
         }
         let at = if let Step::Argue(call, _) = &step { calls[*call] } else { begun.len() - 1 };
         let id = &begun[at]["id"];
-        let delta = |kind: &str, index: &str, text: &str| {
-            let mut event =
-                json!({"type": format!("response.{kind}.delta"), "output_index": at, "item_id": id, "delta": text});
-            event[index] = json!(0);
+        if silent {
+            continue;
+        }
+        events.extend(delta(&step, at, id, raw).map(|mut event| {
             if habits.dense {
                 event["obfuscation"] = json!("x");
             }
             event
-        };
-        if silent {
-            continue;
-        }
-        match &step {
-            Step::Think(text) if raw => events.push(delta("reasoning_text", "content_index", text)),
-            Step::Think(text) => events.push(delta("reasoning_summary_text", "summary_index", text)),
-            Step::Say(text) => events.push(delta("output_text", "content_index", text)),
-            Step::Argue(_, text) => events.push(delta("function_call_arguments", "output_index_", text)),
-            Step::Open(_) => {}
-        }
+        }));
     }
     if !endless {
         for last in open.into_iter().chain(calls) {
@@ -396,7 +386,7 @@ pub(crate) fn stream_of(script: &Script, habits: &Habits) -> String {
     let output = if empty { vec![] } else { output(script, raw, ids) };
     let status = status(script);
     events.push(
-        json!({"type": format!("response.{status}"), "response": response(script, status, output), "terminal": true}),
+        json!({"type": format!("response.{status}"), "response": response(script, status, &output), "terminal": true}),
     );
     let mut out = String::new();
     for (number, event) in events.iter_mut().enumerate() {
@@ -406,6 +396,22 @@ pub(crate) fn stream_of(script: &Script, habits: &Habits) -> String {
         out.push_str(&habits.sse(&name, event));
     }
     out
+}
+
+/// The event of a piece of text.
+fn delta(step: &Step, at: usize, id: &Value, raw: bool) -> Option<Value> {
+    let (kind, index, text) = match step {
+        Step::Think(text) if raw => ("reasoning_text", Some("content_index"), text),
+        Step::Think(text) => ("reasoning_summary_text", Some("summary_index"), text),
+        Step::Say(text) => ("output_text", Some("content_index"), text),
+        Step::Argue(_, text) => ("function_call_arguments", None, text),
+        Step::Open(_) => return None,
+    };
+    let mut event = json!({"type": format!("response.{kind}.delta"), "output_index": at, "item_id": id, "delta": text});
+    if let Some(index) = index {
+        event[index] = json!(0);
+    }
+    Some(event)
 }
 
 /// The events that end an item.

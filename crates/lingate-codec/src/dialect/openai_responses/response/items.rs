@@ -80,8 +80,8 @@ struct Part {
 pub(in super::super) struct Place<'a> {
     /// `output_index`
     pub(in super::super) output: Option<u64>,
-    /// `item_id`
-    pub(in super::super) id: Option<Raw<'a>>,
+    /// `item_id`, still escaped
+    pub(in super::super) id: Option<&'a [u8]>,
     /// `content_index` or `summary_index`
     pub(in super::super) part: u64,
 }
@@ -149,9 +149,8 @@ impl Items {
 
     /// `output_item.added`
     pub(in super::super) fn begin(&mut self, output: Option<u64>, item: &Object<'_>, out: &mut Vec<Event>) {
-        let id = item.get("id");
-        let place = Place { output, id, part: 0 };
-        let id = id.and_then(Raw::string).unwrap_or_default();
+        let id = item.string("id").unwrap_or_default();
+        let place = Place { output, id: Some(id.as_bytes()), part: 0 };
         // Some servers give every item the same index.
         let known = self.find(place).filter(|&at| !self.items[at].ended && (id.is_empty() || self.items[at].id == id));
         if known.is_none() {
@@ -161,8 +160,8 @@ impl Items {
 
     /// `output_item.done`: tells what of the item was not told.
     pub(in super::super) fn end(&mut self, output: Option<u64>, item: &Object<'_>, out: &mut Vec<Event>) {
-        let id = item.get("id");
-        let at = self.find(Place { output, id, part: 0 });
+        let id = item.string("id").unwrap_or_default();
+        let at = self.find(Place { output, id: Some(id.as_bytes()), part: 0 });
         self.whole(at, output, item, out);
     }
 
@@ -192,15 +191,15 @@ impl Items {
 
     fn find(&self, place: Place<'_>) -> Option<usize> {
         let by_index = |index| self.items.iter().rposition(|item| item.index == Some(index));
-        let id = place.id.and_then(Raw::string).filter(|id| !id.is_empty());
-        let by_id = |id: &str| self.items.iter().rposition(|item| item.id == id);
+        let id = place.id.filter(|id| !id.is_empty());
+        let by_id = |id: &[u8]| self.items.iter().rposition(|item| item.id.as_bytes() == id);
         match (place.output, id) {
             // The usual case first: both agree on the last item.
             (Some(index), id) => match by_index(index) {
-                Some(at) if id.as_deref().is_none_or(|id| self.items[at].id == id) => Some(at),
-                other => id.as_deref().and_then(by_id).or(other),
+                Some(at) if id.is_none_or(|id| self.items[at].id.as_bytes() == id) => Some(at),
+                other => id.and_then(by_id).or(other),
             },
-            (None, Some(id)) => by_id(&id).or_else(|| self.items.len().checked_sub(1)),
+            (None, Some(id)) => by_id(id).or_else(|| self.items.len().checked_sub(1)),
             (None, None) => self.items.len().checked_sub(1),
         }
     }
@@ -221,8 +220,7 @@ impl Items {
             // Without its name, a call cannot be told; the whole item will come.
             Slot::Arguments => return None,
         };
-        let id = place.id.and_then(Raw::string).unwrap_or_default();
-        self.push(place.output, &id, kind)
+        self.push(place.output, &String::from_utf8_lossy(place.id.unwrap_or_default()), kind)
     }
 
     fn push(&mut self, index: Option<u64>, id: &str, kind: Kind) -> Option<usize> {

@@ -46,6 +46,8 @@ pub(super) struct OpenCall {
     id: String,
     call_id: String,
     name: String,
+    /// What its deltas have in common.
+    lead: Vec<u8>,
     /// Arguments, or free text.
     text: String,
     /// Of a custom tool.
@@ -62,9 +64,11 @@ impl OpenCall {
         out: &mut Vec<u8>,
     ) -> Self {
         let custom = write::form(&call.name, context).is_some_and(|form| form.custom);
+        let id = write::item_id(if custom { "ctc" } else { "fc" }, context, wire.index);
         let mut open = Self {
             at,
-            id: write::item_id(if custom { "ctc" } else { "fc" }, context, wire.index),
+            lead: wire.lead(&id, None),
+            id,
             call_id: std::mem::take(&mut call.call_id),
             name: std::mem::take(&mut call.name),
             text: String::new(),
@@ -100,7 +104,7 @@ impl OpenCall {
             Some(_) => "response.custom_tool_call_input.delta",
             None => "response.function_call_arguments.delta",
         };
-        wire.of_item(kind, &self.id, out, |w| w.string_member("delta", text));
+        wire.delta(kind, &self.lead, text, b"", out);
     }
 
     pub(super) fn close(mut self, context: &AnswerContext, wire: &mut Wire, out: &mut Vec<u8>) {

@@ -2,6 +2,7 @@
 
 use super::super::error;
 use super::super::response::{Items, Place, Slot, is_of_response, read, terminal};
+use super::quick;
 use crate::dialect::StreamDecoder;
 use crate::frame::Frame;
 use crate::ir::{ApiError, Event, Start};
@@ -38,7 +39,7 @@ impl<'a> Members<'a> {
         let read = Object::visit(data, |name, _, value| match name {
             b"type" => members.kind = Some(value),
             b"output_index" => members.place.output = value.u64(),
-            b"item_id" => members.place.id = Some(value),
+            b"item_id" => members.place.id = value.escaped(),
             b"content_index" | b"summary_index" => members.place.part = value.u64().unwrap_or(0),
             b"delta" => members.delta = Some(value),
             b"text" | b"refusal" | b"arguments" | b"input" => members.whole = Some(value),
@@ -79,6 +80,12 @@ impl Decoder {
         let foreign = !frame.event.is_empty() && !frame.event.starts_with(b"response.") && frame.event != b"error";
         if self.ended || data.is_empty() || data == b"[DONE]" || foreign {
             return;
+        }
+        if self.started
+            && content
+            && let Some(piece) = quick::read(frame.event, data)
+        {
+            return self.items.delta(piece.place, piece.slot, piece.text, out);
         }
         let Some(members) = Members::read(data) else {
             return self.fail(ApiError::upstream("the upstream sent a stream event that is not a JSON object"), out);

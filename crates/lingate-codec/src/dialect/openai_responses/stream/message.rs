@@ -21,6 +21,8 @@ pub(super) struct Message {
 #[derive(Debug)]
 struct Part {
     refusal: bool,
+    /// What its deltas have in common.
+    lead: Vec<u8>,
     text: String,
     /// The next text begins another part. It stays open until then: sources may follow.
     ended: bool,
@@ -42,27 +44,25 @@ impl Message {
     /// More text, with its log probabilities. `before`: characters of the answer's text before it.
     pub(super) fn text(&mut self, text: &str, tokens: &[Logprob], before: u64, wire: &mut Wire, out: &mut Vec<u8>) {
         self.ensure_part(false, before, wire, out);
-        let Self { id, index, part: Some(part), .. } = self else { return };
+        let Some(part) = &mut self.part else { return };
         part.text.push_str(text);
         part.length += text.chars().count() as u64;
         part.logprobs.extend_from_slice(tokens);
-        wire.of_item("response.output_text.delta", id, out, |w| {
-            w.integer_member("content_index", *index);
-            w.string_member("delta", text);
-            w.key("logprobs");
-            write::logprobs(tokens, w);
-        });
+        let mut tail = Vec::new();
+        if !tokens.is_empty() {
+            tail.extend_from_slice(b",\"logprobs\":");
+            write::logprobs(tokens, &mut Writer::new(&mut tail));
+        }
+        let tail = if tokens.is_empty() { b",\"logprobs\":[]".as_slice() } else { &tail };
+        wire.delta("response.output_text.delta", &part.lead, text, tail, out);
     }
 
     /// More of a refusal.
     pub(super) fn refusal(&mut self, text: &str, wire: &mut Wire, out: &mut Vec<u8>) {
         self.ensure_part(true, 0, wire, out);
-        let Self { id, index, part: Some(part), .. } = self else { return };
+        let Some(part) = &mut self.part else { return };
         part.text.push_str(text);
-        wire.of_item("response.refusal.delta", id, out, |w| {
-            w.integer_member("content_index", *index);
-            w.string_member("delta", text);
-        });
+        wire.delta("response.refusal.delta", &part.lead, text, b"", out);
     }
 
     /// A source of the text.
@@ -114,6 +114,7 @@ impl Message {
         self.close_part(wire, out);
         let part = Part {
             refusal,
+            lead: wire.lead(&self.id, Some(("content_index", self.index))),
             text: String::new(),
             ended: false,
             before,

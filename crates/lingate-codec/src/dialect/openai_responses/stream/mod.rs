@@ -8,6 +8,7 @@ mod calls;
 mod decode;
 mod encode;
 mod message;
+mod quick;
 mod thought;
 mod wire;
 

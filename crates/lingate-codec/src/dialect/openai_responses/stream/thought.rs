@@ -9,6 +9,8 @@ use crate::dialect::AnswerContext;
 #[derive(Debug)]
 pub(super) struct Thought {
     id: String,
+    /// What its deltas have in common.
+    lead: Vec<u8>,
     summary: String,
 }
 
@@ -17,7 +19,7 @@ impl Thought {
     pub(super) fn open(id: Option<&str>, context: &AnswerContext, wire: &mut Wire, out: &mut Vec<u8>) -> Self {
         let id = id.map_or_else(|| write::item_id("rs", context, wire.index), str::to_owned);
         wire.added(out, |w| write::reasoning(&id, "", None, w));
-        Self { id, summary: String::new() }
+        Self { lead: wire.lead(&id, Some(("summary_index", 0))), id, summary: String::new() }
     }
 
     /// Whether the item has that id.
@@ -35,10 +37,7 @@ impl Thought {
             });
         }
         self.summary.push_str(text);
-        wire.of_item("response.reasoning_summary_text.delta", &self.id, out, |w| {
-            w.integer_member("summary_index", 0);
-            w.string_member("delta", text);
-        });
+        wire.delta("response.reasoning_summary_text.delta", &self.lead, text, b"", out);
     }
 
     pub(super) fn close(self, sealed: Option<Sealed<'_>>, wire: &mut Wire, out: &mut Vec<u8>) {

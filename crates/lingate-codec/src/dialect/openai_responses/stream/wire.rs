@@ -13,18 +13,45 @@ pub(super) struct Wire {
 }
 
 impl Wire {
-    /// Appends an event with these members after its type and number.
-    pub(super) fn event(&mut self, kind: &str, out: &mut Vec<u8>, members: impl FnOnce(&mut Writer<'_>)) {
+    /// What the deltas of one text have in common, between their number and the piece. `part`: which part of the item.
+    pub(super) fn lead(&self, id: &str, part: Option<(&str, usize)>) -> Vec<u8> {
+        let mut lead = vec![b','];
+        let mut w = Writer::new(&mut lead);
+        w.string_member("item_id", id);
+        w.integer_member("output_index", self.index);
+        if let Some((key, index)) = part {
+            w.integer_member(key, index);
+        }
+        w.key("delta");
+        lead
+    }
+
+    /// Appends a delta; `lead` as [`Wire::lead`] made it, `tail`: the members after the piece, a comma before each.
+    pub(super) fn delta(&mut self, kind: &str, lead: &[u8], piece: &str, tail: &[u8], out: &mut Vec<u8>) {
+        self.begin(kind, out);
+        out.extend_from_slice(lead);
+        Writer::new(out).string(piece);
+        out.extend_from_slice(tail);
+        out.extend_from_slice(b"}\n\n");
+    }
+
+    /// Appends an event up to its number.
+    fn begin(&mut self, kind: &str, out: &mut Vec<u8>) {
         out.extend_from_slice(b"event: ");
         out.extend_from_slice(kind.as_bytes());
         out.extend_from_slice(b"\ndata: {\"type\":\"");
         out.extend_from_slice(kind.as_bytes());
         out.extend_from_slice(b"\",\"sequence_number\":");
         Writer::new(out).integer(self.sequence);
+        self.sequence += 1;
+    }
+
+    /// Appends an event with these members after its type and number.
+    pub(super) fn event(&mut self, kind: &str, out: &mut Vec<u8>, members: impl FnOnce(&mut Writer<'_>)) {
+        self.begin(kind, out);
         out.push(b',');
         members(&mut Writer::new(out));
         out.extend_from_slice(b"}\n\n");
-        self.sequence += 1;
     }
 
     /// As [`Wire::event`], of the item that is open.
