@@ -365,3 +365,33 @@ fn encode_query(pairs: &[(String, lingate_config::Secret)]) -> String {
     }
     serializer.finish()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{dialects, joined};
+    use lingate_config::{BackendKind, Endpoint};
+
+    #[test]
+    fn paths_are_below_the_root_or_beside_it() {
+        for (root, path, expected) in [
+            ("/v1", "/responses", "/v1/responses"),
+            ("", "/v1/responses", "/v1/responses"),
+            ("/api", "/../openai/responses", "/openai/responses"),
+            ("/webui/api", "/../openai/responses", "/webui/openai/responses"),
+            ("", "/../openai/responses", "/openai/responses"),
+        ] {
+            assert_eq!(joined(root, path), expected);
+        }
+    }
+
+    #[test]
+    fn openai_itself_speaks_responses() {
+        let speaks = |url: &str| {
+            let mut endpoint = Endpoint::new("e", BackendKind::Openai, url).unwrap();
+            endpoint.dialects = vec!["anthropic_messages".to_owned()];
+            dialects(&endpoint)
+        };
+        assert_eq!(speaks("https://api.openai.com/v1"), ["anthropic_messages", "openai_responses"]);
+        assert_eq!(speaks("https://api.openai.com.evil.invalid/v1"), ["anthropic_messages"]);
+    }
+}
