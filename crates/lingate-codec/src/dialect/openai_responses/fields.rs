@@ -69,6 +69,11 @@ pub(super) fn concept(key: &str) -> Option<Concept> {
     FIELDS.iter().find(|field| field.path == key).map(|field| field.concept)
 }
 
+/// Whether a top-level member, or one inside of it, is known.
+pub(super) fn is_known(key: &str) -> bool {
+    FIELDS.iter().any(|field| field.path.split('.').next() == Some(key))
+}
+
 /// Where a configured member stands: its parent, and its name there.
 pub(super) fn place(member: &str) -> (&'static str, &str) {
     match member {

@@ -2,6 +2,7 @@
 
 use super::path::Kept;
 use super::{conversation, tools};
+use crate::dialect::openai_chat::fields;
 use crate::dialect::{Target, Unsupported};
 use crate::ir::{Concept, Effort, Extra, Family, Form, Loss, MaxTokens, Request, ResponseFormat};
 use crate::json::{Raw, Writer};
@@ -93,13 +94,14 @@ pub(in crate::dialect::openai_chat) fn encode(
     Ok(())
 }
 
-/// Unknown members: those of the top level go wherever this family is spoken.
+/// Unknown members: those of the top level go wherever this family is spoken, unless they mean something here that they
+/// did not mean there.
 fn others(writing: &mut Writing<'_, '_, '_>, kept: &Kept<'_, '_>, w: &mut Writer<'_>) {
     if writing.own {
         return writing.restore(kept, "", w);
     }
     for extra in &writing.request.extra {
-        if writing.kin && extra.path == extra.key {
+        if writing.kin && extra.path == extra.key && fields::concept(&extra.key).is_none() {
             w.raw_member(&extra.key, extra.value);
         } else {
             writing.loss.path(extra.path.as_str());

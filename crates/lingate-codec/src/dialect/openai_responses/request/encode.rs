@@ -4,6 +4,7 @@
 //! and says so.
 
 use super::{conversation, tool_entries};
+use crate::dialect::openai_responses::fields;
 use crate::dialect::{Target, Unsupported};
 use crate::ir::{Concept, Effort, Extra, Family, Form, Loss, MaxTokens, Number, Request, ResponseFormat, ToolForm};
 use crate::json::{Raw, Writer};
@@ -80,7 +81,8 @@ pub(in crate::dialect::openai_responses) fn encode(
     who_asks(&mut writing, w);
     specials(&mut writing, w)?;
     for extra in &request.extra {
-        if kin && extra.path == extra.key {
+        // Not what means something here that it did not mean there.
+        if kin && extra.path == extra.key && !fields::is_known(&extra.key) {
             w.raw_member(&extra.key, extra.value);
         } else {
             writing.loss.path(extra.path.as_str());
