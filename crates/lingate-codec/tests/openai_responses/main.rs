@@ -1,11 +1,12 @@
-//! The Responses dialect's answers, from outside. Its requests, and what both become for other dialects, are golden
-//! files of the matrix; the order of its events is a property of `tests/streams`.
+//! The Responses dialect from outside. What its requests and answers become for other dialects, are golden files of
+//! the matrix; the order of its events is a property of `tests/streams`.
 #![cfg(test)]
 
 mod echoed;
 mod forms;
 mod messy;
 mod relayed;
+mod requests;
 mod thoughts;
 
 use lingate_codec::dialect::openai_responses::OpenAiResponses;

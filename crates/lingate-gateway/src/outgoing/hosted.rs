@@ -3,6 +3,7 @@
 use lingate_codec::dialect::Unsupported;
 use lingate_codec::ir::{Concept, Loss, Part, Request, Tool};
 use lingate_codec::json::{Object, Raw};
+use std::collections::HashMap;
 
 /// What such tools leave behind in a conversation: items of OpenAI's, blocks of Anthropic's. Their results stand in the
 /// answer's text, too.
@@ -23,9 +24,11 @@ const TRACES: &[&str] = &[
 
 /// Leaves such tools out of a request, with their traces, and reports the tools.
 pub(super) fn drop(request: &mut Request<'_>, object: &Object<'_>, loss: &mut Loss) {
+    let places = places(object);
     request.tools.retain(|tool| match tool {
         Tool::Hosted { kind, raw } if is_hosted(kind) => {
-            loss.path(path(*raw, object));
+            let place = places.get(&raw.bytes().as_ptr());
+            loss.path(place.map_or_else(|| "tools".to_owned(), |index| format!("tools[{index}]")));
             false
         }
         _ => true,
@@ -51,11 +54,8 @@ fn is_hosted(kind: &str) -> bool {
     kind != "custom"
 }
 
-/// Where the tool stands in the client's request.
-fn path(tool: Raw<'_>, object: &Object<'_>) -> String {
-    let index = object
-        .given("tools")
-        .and_then(Raw::array)
-        .and_then(|mut tools| tools.position(|entry| entry.bytes().as_ptr() == tool.bytes().as_ptr()));
-    index.map_or_else(|| "tools".to_owned(), |index| format!("tools[{index}]"))
+/// Where each tool stands in the client's request: groups of tools move those behind them.
+fn places(object: &Object<'_>) -> HashMap<*const u8, usize> {
+    let tools = object.given("tools").and_then(Raw::array).into_iter().flatten();
+    tools.enumerate().map(|(index, tool)| (tool.bytes().as_ptr(), index)).collect()
 }

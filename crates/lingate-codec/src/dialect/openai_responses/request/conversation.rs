@@ -1,7 +1,7 @@
 //! The conversation, written: turns become items.
 
 use super::encode::Writing;
-use super::{pieces, tool_entries};
+use super::pieces;
 use crate::dialect::Unsupported;
 use crate::dialect::openai_responses::reasoning::{Sealed, own_in_signature};
 use crate::ids::legal_call_id;
@@ -146,7 +146,7 @@ impl<'r> Items<'r> {
 
     fn call(&mut self, writing: &mut Writing<'_, 'r, '_>, call: &'r ToolCall<'_>, w: &mut Writer<'_>) {
         writing.lose_mark(call.cache_control);
-        let form = tool_entries::find(&writing.request.tool_forms, &call.name);
+        let form = writing.form(&call.name);
         let input = form.filter(|form| form.custom).and_then(|_| free_text(&call.arguments));
         w.begin_object();
         w.string_member("type", if input.is_some() { "custom_tool_call" } else { "function_call" });

@@ -1,7 +1,7 @@
 //! A Responses request, read.
 
 use super::path::{self, Path};
-use super::tools::{self, Declared};
+use super::tools::{self, Declared, Names};
 use super::{input, relay};
 use crate::dialect::openai_responses::fields;
 use crate::dialect::parse_object;
@@ -19,25 +19,29 @@ pub(in crate::dialect::openai_responses) fn decode(body: &[u8]) -> Result<Reques
     let mut request = Request::new(Operation::Chat, Family::OpenAi, "");
     request.form = Form::Items;
     let root = Path::Root;
-    if let Some(tools) = object.given("tools") {
-        Declared { tools: request.tools, forms: request.tool_forms } = tools::decode(tools, &root.key("tools"))?;
-    }
+    let declared = match object.given("tools") {
+        Some(tools) => tools::decode(tools, &root.key("tools"))?,
+        None => Declared::default(),
+    };
+    let names = Names::of(&declared.forms);
     if let Some(text) = path::string_in(&object, "instructions", &root)?.filter(|text| !text.is_empty()) {
         request.messages.push(Message::text(Role::System, text));
     }
     let input_path = root.key("input");
     let given = object.given("input").ok_or_else(|| path::missing(&input_path))?;
-    input::decode(given, &input_path, &request.tool_forms, &mut request.messages)?;
+    input::decode(given, &input_path, &names, &mut request.messages)?;
     for member in object.members() {
         if member.value.is_null() && fields::concept(&member.key).is_some() {
             continue;
         }
         let path = root.key(&member.key);
-        let taken = about_answer(&mut request, member, &path)? || about_form(&mut request, member, &path)?;
+        let taken = about_answer(&mut request, member, &names, &path)? || about_form(&mut request, member, &path)?;
         if !taken {
             keep(&mut request, path::extra(member, &root));
         }
     }
+    request.tools = declared.tools;
+    request.tool_forms = declared.forms;
     Ok(request)
 }
 
@@ -57,7 +61,12 @@ fn without_state(object: &Object<'_>) -> Result<(), ApiError> {
 }
 
 /// What is asked of the answer, by whom, and how it travels.
-fn about_answer<'a>(request: &mut Request<'a>, member: &Member<'a>, path: &Path<'_>) -> Result<bool, ApiError> {
+fn about_answer<'a>(
+    request: &mut Request<'a>,
+    member: &Member<'a>,
+    names: &Names<'_, 'a>,
+    path: &Path<'_>,
+) -> Result<bool, ApiError> {
     let value = member.value;
     match &*member.key {
         // Read already.
@@ -79,7 +88,7 @@ fn about_answer<'a>(request: &mut Request<'a>, member: &Member<'a>, path: &Path<
         "metadata" => request.metadata.pairs = path::object(value, path).map(|_| Some(value))?,
         "service_tier" => request.metadata.service_tier = Some(path::string(value, path)?),
         "tool_choice" => {
-            let Some(choice) = tools::decode_choice(value, &request.tool_forms, path)? else { return Ok(false) };
+            let Some(choice) = tools::decode_choice(value, names, path)? else { return Ok(false) };
             request.tool_choice = Some(choice);
         }
         "parallel_tool_calls" => request.parallel_tool_calls = Some(path::boolean(value, path)?),

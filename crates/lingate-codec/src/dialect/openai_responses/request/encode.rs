@@ -5,8 +5,9 @@
 
 use super::{conversation, tool_entries};
 use crate::dialect::{Target, Unsupported};
-use crate::ir::{Concept, Effort, Extra, Family, Form, Loss, MaxTokens, Number, Request, ResponseFormat};
+use crate::ir::{Concept, Effort, Extra, Family, Form, Loss, MaxTokens, Number, Request, ResponseFormat, ToolForm};
 use crate::json::{Raw, Writer};
+use std::collections::HashMap;
 
 /// The least bound that OpenAI takes for an answer's length.
 const MIN_OUTPUT_TOKENS: u64 = 16;
@@ -23,9 +24,16 @@ pub(super) struct Writing<'w, 'r, 'a> {
     pub(super) own: bool,
     /// Whether it came in one of this family, so that top-level members that are not known here are known there.
     pub(super) kin: bool,
+    /// The tools that the client did not declare as functions, by name.
+    forms: HashMap<&'r str, &'r ToolForm<'a>>,
 }
 
-impl Writing<'_, '_, '_> {
+impl<'r, 'a> Writing<'_, 'r, 'a> {
+    /// The form of the tool of that name, if the client did not declare it as a function.
+    pub(super) fn form(&self, name: &str) -> Option<&'r ToolForm<'a>> {
+        self.forms.get(name).copied()
+    }
+
     pub(super) fn unsupported(&self, concept: Concept, what: &str) -> Unsupported {
         let reason = format!("{what} by the {} backend", self.target.backend);
         Unsupported { concept, path: None, reason }
@@ -55,7 +63,8 @@ pub(in crate::dialect::openai_responses) fn encode(
 ) -> Result<(), Unsupported> {
     let kin = request.family == Family::OpenAi;
     let own = kin && request.form == Form::Items;
-    let mut writing = Writing { request, target, loss, own, kin };
+    let forms = request.tool_forms.iter().map(|form| (&*form.name, form)).collect();
+    let mut writing = Writing { request, target, loss, own, kin, forms };
     refuse(&writing)?;
     let mut writer = Writer::new(out);
     let w = &mut writer;

@@ -1,9 +1,10 @@
 //! The conversation, read: a list of items becomes turns.
 
+use super::parts;
 use super::path::{self, Path};
-use super::{parts, tools};
+use super::tools::Names;
 use crate::dialect::openai_responses::reasoning::{Sealed, own_as_signature};
-use crate::ir::{ApiError, FREE_TEXT, Message, Opaque, Part, Role, ToolCall, ToolForm, ToolResult};
+use crate::ir::{ApiError, FREE_TEXT, Message, Opaque, Part, Role, ToolCall, ToolResult};
 use crate::json::{Object, Raw, Writer};
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -12,7 +13,7 @@ use std::collections::HashMap;
 pub(super) fn decode<'a>(
     value: Raw<'a>,
     path: &Path<'_>,
-    forms: &[ToolForm<'a>],
+    names: &Names<'_, 'a>,
     messages: &mut Vec<Message<'a>>,
 ) -> Result<(), ApiError> {
     if let Some(text) = value.string() {
@@ -20,7 +21,7 @@ pub(super) fn decode<'a>(
         return Ok(());
     }
     let Some(items) = value.array() else { return Err(path::wrong(path, "a string or an array", value)) };
-    let mut turns = Turns { messages, forms, called: HashMap::new(), empty: true };
+    let mut turns = Turns { messages, names, called: HashMap::new(), empty: true };
     for (index, item) in items.enumerate() {
         turns.item(item, &path.index(index))?;
     }
@@ -32,7 +33,7 @@ pub(super) fn decode<'a>(
 
 struct Turns<'t, 'a> {
     messages: &'t mut Vec<Message<'a>>,
-    forms: &'t [ToolForm<'a>],
+    names: &'t Names<'t, 'a>,
     /// Names of the calls so far, by id.
     called: HashMap<Cow<'a, str>, Cow<'a, str>>,
     empty: bool,
@@ -103,7 +104,7 @@ impl<'a> Turns<'_, 'a> {
         let id = path::string_needed(object, "call_id", path)?;
         let own_name = path::string_needed(object, "name", path)?;
         let namespace = path::string_in(object, "namespace", path)?;
-        let name = tools::name_of(self.forms, namespace.as_deref(), own_name);
+        let name = self.names.find(namespace.as_deref(), own_name);
         let arguments = if kind == "custom_tool_call" {
             Cow::Owned(free_text(&path::string_needed(object, "input", path)?))
         } else {

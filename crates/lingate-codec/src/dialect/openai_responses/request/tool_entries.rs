@@ -34,7 +34,7 @@ pub(super) fn encode(writing: &mut Writing<'_, '_, '_>, w: &mut Writer<'_>) -> R
         Some(ToolChoice::Auto | ToolChoice::None) if idle => {}
         Some(choice) => {
             w.key("tool_choice");
-            encode_choice(choice, &request.tool_forms, w);
+            encode_choice(writing, choice, w);
         }
     }
     if let Some(parallel) = request.parallel_tool_calls.filter(|_| !idle) {
@@ -46,12 +46,7 @@ pub(super) fn encode(writing: &mut Writing<'_, '_, '_>, w: &mut Writer<'_>) -> R
 /// The form in which the client declared the tool, if it was in this dialect and not as a function.
 fn form<'r, 'a>(writing: &Writing<'_, 'r, 'a>, tool: &Tool<'_>) -> Option<&'r ToolForm<'a>> {
     let Tool::Function { name, .. } = tool else { return None };
-    find(&writing.request.tool_forms, name)
-}
-
-/// The form of the tool of that name.
-pub(super) fn find<'r, 'a>(forms: &'r [ToolForm<'a>], name: &str) -> Option<&'r ToolForm<'a>> {
-    forms.iter().find(|form| form.name == name)
+    writing.form(name)
 }
 
 fn entry(
@@ -132,27 +127,27 @@ fn free_text(custom: &Object<'_>, w: &mut Writer<'_>) {
     w.end_object();
 }
 
-fn encode_choice(choice: &ToolChoice<'_>, forms: &[ToolForm<'_>], w: &mut Writer<'_>) {
+fn encode_choice(writing: &Writing<'_, '_, '_>, choice: &ToolChoice<'_>, w: &mut Writer<'_>) {
     match choice {
         ToolChoice::Auto => w.string("auto"),
         ToolChoice::None => w.string("none"),
         ToolChoice::Required => w.string("required"),
-        ToolChoice::Named(name) => named(name, forms, w),
+        ToolChoice::Named(name) => named(writing, name, w),
         ToolChoice::Allowed { names, required } => {
             w.begin_object();
             w.string_member("type", "allowed_tools");
             w.string_member("mode", if *required { "required" } else { "auto" });
             w.key("tools");
             w.begin_array();
-            names.iter().for_each(|name| named(name, forms, w));
+            names.iter().for_each(|name| named(writing, name, w));
             w.end_array();
             w.end_object();
         }
     }
 }
 
-fn named(name: &str, forms: &[ToolForm<'_>], w: &mut Writer<'_>) {
-    let form = find(forms, name);
+fn named(writing: &Writing<'_, '_, '_>, name: &str, w: &mut Writer<'_>) {
+    let form = writing.form(name);
     w.begin_object();
     w.string_member("type", if form.is_some_and(|form| form.custom) { "custom" } else { "function" });
     w.string_member("name", form.map_or(name, |form| &form.own_name));

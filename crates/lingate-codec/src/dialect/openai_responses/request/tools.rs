@@ -6,6 +6,7 @@ use crate::ids::legal_call_id;
 use crate::ir::{ApiError, Extra, Tool, ToolChoice, ToolForm};
 use crate::json::{Object, Raw};
 use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
 
 /// The schema of a function that stands for a tool that takes free text.
 const TAKES_TEXT: &str =
@@ -20,6 +21,8 @@ pub(super) struct Declared<'a> {
     pub(super) tools: Vec<Tool<'a>>,
     /// Those that were not declared as plain functions.
     pub(super) forms: Vec<ToolForm<'a>>,
+    /// Names of functions so far.
+    taken: HashSet<Cow<'a, str>>,
 }
 
 pub(super) fn decode<'a>(value: Raw<'a>, path: &Path<'_>) -> Result<Declared<'a>, ApiError> {
@@ -87,6 +90,7 @@ impl<'a> Declared<'a> {
             None => own_name.clone(),
             Some((namespace, _)) => self.free_name(joined(namespace, &own_name)),
         };
+        self.taken.insert(name.clone());
         if custom || group.is_some() {
             let namespace = group.map(|(namespace, _)| namespace.clone());
             let raw = group.map_or(raw, |(_, raw)| raw);
@@ -112,10 +116,32 @@ impl<'a> Declared<'a> {
 
     /// The name, unless another tool has it.
     fn free_name(&self, mut name: String) -> Cow<'a, str> {
-        while self.tools.iter().any(|tool| matches!(tool, Tool::Function { name: other, .. } if *other == name)) {
-            name.push('_');
+        while self.taken.contains(name.as_str()) {
+            name = legal_call_id(&format!("{name}_{}", self.tools.len()), MAX_NAME).into_owned();
         }
         Cow::Owned(name)
+    }
+}
+
+/// Names among the tools of those that the client knows by another: in a group.
+pub(super) struct Names<'f, 'a> {
+    by_own: HashMap<(Option<&'f str>, &'f str), &'f Cow<'a, str>>,
+}
+
+impl<'f, 'a> Names<'f, 'a> {
+    pub(super) fn of(forms: &'f [ToolForm<'a>]) -> Self {
+        let entry = |form: &'f ToolForm<'a>| ((form.namespace.as_deref(), &*form.own_name), &form.name);
+        // Of several of one name, the first counts.
+        Self { by_own: forms.iter().rev().map(entry).collect() }
+    }
+
+    /// The name of a tool as the list of tools has it.
+    pub(super) fn find(&self, namespace: Option<&str>, own_name: Cow<'a, str>) -> Cow<'a, str> {
+        match (self.by_own.get(&(namespace, &*own_name)), namespace) {
+            (Some(name), _) => (*name).clone(),
+            (None, Some(namespace)) => Cow::Owned(joined(namespace, &own_name)),
+            (None, None) => own_name,
+        }
     }
 }
 
@@ -123,16 +149,6 @@ impl<'a> Declared<'a> {
 fn joined(namespace: &str, name: &str) -> String {
     let between = if namespace.ends_with("__") { "" } else { "__" };
     legal_call_id(&format!("{namespace}{between}{name}"), MAX_NAME).into_owned()
-}
-
-/// The name of a tool as the list of tools has it.
-pub(super) fn name_of<'a>(forms: &[ToolForm<'a>], namespace: Option<&str>, own_name: Cow<'a, str>) -> Cow<'a, str> {
-    let found = forms.iter().find(|form| form.own_name == own_name && form.namespace.as_deref() == namespace);
-    match (found, namespace) {
-        (Some(form), _) => form.name.clone(),
-        (None, Some(namespace)) => Cow::Owned(joined(namespace, &own_name)),
-        (None, None) => own_name,
-    }
 }
 
 /// The grammar of a free text, told to the model in words: nothing else holds it to it.
@@ -155,7 +171,7 @@ fn with_grammar<'a>(description: Option<Cow<'a, str>>, extra: &mut Vec<Extra<'a>
 /// `None` for a choice that no other dialect knows (of a hosted tool): it stays raw.
 pub(super) fn decode_choice<'a>(
     value: Raw<'a>,
-    forms: &[ToolForm<'a>],
+    names: &Names<'_, 'a>,
     path: &Path<'_>,
 ) -> Result<Option<ToolChoice<'a>>, ApiError> {
     if let Some(word) = value.string() {
@@ -170,26 +186,26 @@ pub(super) fn decode_choice<'a>(
     match &*path::string_needed(&choice, "type", path)? {
         "function" | "custom" => {
             path::string_needed(&choice, "name", path)?;
-            Ok(named(&choice, forms).map(ToolChoice::Named))
+            Ok(named(&choice, names).map(ToolChoice::Named))
         }
-        "allowed_tools" => Ok(allowed(&choice, forms)),
+        "allowed_tools" => Ok(allowed(&choice, names)),
         _ => Ok(None),
     }
 }
 
-fn named<'a>(choice: &Object<'a>, forms: &[ToolForm<'a>]) -> Option<Cow<'a, str>> {
+fn named<'a>(choice: &Object<'a>, names: &Names<'_, 'a>) -> Option<Cow<'a, str>> {
     let kind = choice.string("type")?;
     (kind == "function" || kind == "custom").then_some(())?;
-    Some(name_of(forms, choice.string("namespace").as_deref(), choice.string("name")?))
+    Some(names.find(choice.string("namespace").as_deref(), choice.string("name")?))
 }
 
 /// Only a choice among functions can be said in other words.
-fn allowed<'a>(choice: &Object<'a>, forms: &[ToolForm<'a>]) -> Option<ToolChoice<'a>> {
-    let names = choice.given("tools")?.array()?.map(|tool| named(&tool.object()?, forms));
+fn allowed<'a>(choice: &Object<'a>, names: &Names<'_, 'a>) -> Option<ToolChoice<'a>> {
+    let all = choice.given("tools")?.array()?.map(|tool| named(&tool.object()?, names));
     let required = match &*choice.string("mode")? {
         "required" => true,
         "auto" => false,
         _ => return None,
     };
-    Some(ToolChoice::Allowed { names: names.collect::<Option<_>>()?, required })
+    Some(ToolChoice::Allowed { names: all.collect::<Option<_>>()?, required })
 }
