@@ -178,3 +178,16 @@ fn unsigned_thoughts_are_not_sent_to_anthropic() {
     assert_eq!(value["messages"][3]["content"], json!([body["messages"][3]["content"][1]]));
     assert_eq!(value["thinking"], json!({"type": "disabled"}), "thinking needs a thought before the call");
 }
+
+/// A member that one of two kindred dialects does not know may be one of the other's.
+#[test]
+fn unknown_members_do_not_change_their_meaning() {
+    let body = json!({"model": "m", "messages": [{"role": "user", "content": "Q"}], "reasoning": false,
+        "instructions": "x", "new_member": 1});
+    let value = sent("openai_chat", &body, "openai_responses").unwrap();
+    assert_eq!((value.get("reasoning"), value.get("instructions")), (None, None));
+    assert_eq!(value["new_member"], 1);
+    let body = json!({"model": "m", "input": "Q", "logprobs": 0, "new_member": 1});
+    let value = sent("openai_responses", &body, "openai_chat").unwrap();
+    assert_eq!((value.get("logprobs"), &value["new_member"]), (None, &json!(1)));
+}

@@ -2,6 +2,7 @@
 
 use super::path::Kept;
 use super::{conversation, tools};
+use crate::dialect::openai_chat::fields;
 use crate::dialect::{Target, Unsupported};
 use crate::ir::{Concept, Effort, Extra, Family, Form, Loss, MaxTokens, Request, ResponseFormat};
 use crate::json::{Raw, Writer};
@@ -99,7 +100,8 @@ fn others(writing: &mut Writing<'_, '_, '_>, kept: &Kept<'_, '_>, w: &mut Writer
         return writing.restore(kept, "", w);
     }
     for extra in &writing.request.extra {
-        if writing.kin && extra.path == extra.key {
+        // What a kindred dialect does not know may be a member here, of another meaning.
+        if writing.kin && extra.path == extra.key && fields::concept(&extra.key).is_none() {
             w.raw_member(&extra.key, extra.value);
         } else {
             writing.loss.path(extra.path.as_str());

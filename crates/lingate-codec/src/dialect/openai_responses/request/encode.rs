@@ -4,6 +4,7 @@
 //! and says so.
 
 use super::{conversation, tool_entries};
+use crate::dialect::openai_responses::fields;
 use crate::dialect::{Target, Unsupported};
 use crate::ir::{Concept, Effort, Extra, Family, Form, Loss, MaxTokens, Number, Request, ResponseFormat, ToolForm};
 use crate::json::{Raw, Writer};
@@ -80,7 +81,8 @@ pub(in crate::dialect::openai_responses) fn encode(
     who_asks(&mut writing, w);
     specials(&mut writing, w)?;
     for extra in &request.extra {
-        if kin && extra.path == extra.key {
+        // What chat does not know may be a member here, of another meaning.
+        if kin && extra.path == extra.key && fields::concept(&extra.key).is_none() {
             w.raw_member(&extra.key, extra.value);
         } else {
             writing.loss.path(extra.path.as_str());
