@@ -243,6 +243,10 @@ pub trait Dialect: Sync {
         let _ = (operation, object, model, at, out);
         false
     }
+    /// Whether a frame's data is an error that a client of this dialect understands; a broken frame is not.
+    fn is_error_frame(&self, data: &[u8]) -> bool {
+        Object::parse(data).is_ok_and(|object| object.given("error").is_some())
+    }
     /// The name of the SSE event that carries an error inside a stream; empty where errors are unnamed.
     fn error_event(&self) -> &'static str {
         ""

@@ -70,3 +70,16 @@ fn a_silent_stream_is_kept_open_by_a_comment() {
     encoder.keep_alive(lingate_codec::dialect::Stamp::default(), &mut out);
     assert_eq!(out, b": keep-alive\n\n");
 }
+
+#[test]
+fn errors_are_known_by_their_frames() {
+    for (data, known) in [
+        (r#"{"type":"error","code":null,"message":"m"}"#, true),
+        (r#"{"type":"response.failed","response":{"error":{"code":"server_error","message":"m"}}}"#, true),
+        (r#"{"error":{"message":"m"}}"#, true),
+        (r#"{"type":"response.completed","response":{"error":null}}"#, false),
+        (r#"{"type":"response.fai"#, false),
+    ] {
+        assert_eq!(DIALECT.is_error_frame(data.as_bytes()), known, "{data}");
+    }
+}

@@ -120,6 +120,13 @@ pub(super) fn encode_in_stream(error: &ApiError, out: &mut Vec<u8>) {
     w.end_object();
 }
 
+/// Whether the data of an event is an error, in any form that the SDKs or Codex understand.
+pub(super) fn is_frame(data: &[u8]) -> bool {
+    let Ok(object) = Object::parse(data) else { return false };
+    let kind = object.string("type").unwrap_or_default();
+    kind == "error" || kind == "response.failed" || object.given("error").is_some()
+}
+
 /// Appends `error` of a response that failed, as a value.
 pub(super) fn of_response(error: &ApiError, w: &mut Writer<'_>) {
     /// Words that clients act on.

@@ -131,6 +131,10 @@ impl Dialect for OpenAiResponses {
         error::encode_in_stream(error, out);
     }
 
+    fn is_error_frame(&self, data: &[u8]) -> bool {
+        error::is_frame(data)
+    }
+
     fn error_status(&self, error: &ApiError) -> u16 {
         error::status(error)
     }
