@@ -2,7 +2,7 @@
 //! they are not. Pure.
 
 mod hosted;
-mod members;
+pub(crate) mod members;
 
 use crate::endpoint::Path;
 use crate::error::Failure;
@@ -10,7 +10,7 @@ use crate::snapshot::{Target, VirtualModel};
 use crate::upstream::Segments;
 use bytes::Bytes;
 use lingate_codec::dialect::{Dialect, DialectId, Envelope, RelayWants, Unsupported, malformed, parse_object, path_of};
-use lingate_codec::ir::{ApiError, Loss, Message, Operation, Role};
+use lingate_codec::ir::{ApiError, Loss, Message, Operation, Request, Role};
 use lingate_codec::json::{Edits, Object, Raw};
 use lingate_config::{HostedTools, StreamMode};
 
@@ -101,7 +101,7 @@ fn relay(
         strip: &target.endpoint.config.strip,
     };
     dialect.relay_edits(object, &wants, &mut edits);
-    members::apply(dialect, object, &model.config, &mut edits);
+    members::apply(&|member| dialect.place(member), object, &model.config, &mut edits);
     Ok(Outgoing {
         body: edited(edits, object, incoming.body),
         path: Path::Native(path),
@@ -114,7 +114,7 @@ fn relay(
 }
 
 /// The edited body: a short one in one piece, a long one as slices of what came in.
-fn edited(edits: Edits, object: &Object<'_>, body: &Bytes) -> Segments {
+pub(crate) fn edited(edits: Edits, object: &Object<'_>, body: &Bytes) -> Segments {
     const SHORT: usize = 16 * 1024;
     if body.len() <= SHORT {
         edits.apply_to_vec(object).into()
@@ -151,14 +151,9 @@ fn re_encode(
     }
     dialect
         .encode_request(&request, &description, &mut loss, &mut body)
-        .map_err(|unsupported| refused(client, backend.name, &unsupported, hosted::hint(&request, &unsupported)))?;
+        .map_err(|unsupported| refused(client, backend.name, unsupported, &request))?;
     let lost = loss.paths(|concept| path_of(client, concept));
-    if model.config.strict
-        && let Some(path) = lost.first()
-    {
-        let message = format!("`{path}` would be lost on the {} backend, and this model is strict", backend.name);
-        return Err(ApiError::invalid(path, message).with_code("unsupported_parameter").into());
-    }
+    lossless(model, backend.name, &lost)?;
     Ok(Outgoing {
         body: finish(dialect, body, (name, stream), model, target)?.into(),
         path: Path::Native(path),
@@ -192,12 +187,29 @@ fn finish(
     }
     let object = parse_object(&body)?;
     let mut edits = Edits::new();
-    members::apply(dialect, &object, &model.config, &mut edits);
+    members::apply(&|member| dialect.place(member), &object, &model.config, &mut edits);
     Ok(edits.apply_to_vec(&object))
 }
 
-fn refused(client: &dyn Dialect, backend: &str, unsupported: &Unsupported, hint: &str) -> Failure {
-    let path = unsupported.path.as_deref().unwrap_or_else(|| path_of(client, unsupported.concept));
-    let message = format!("`{path}` cannot be sent to the {backend} backend: {}{hint}", unsupported.reason);
-    ApiError::invalid(path, message).with_code(unsupported.concept.refusal_code()).into()
+/// A model that is strict refuses what would lose something.
+pub(crate) fn lossless(model: &VirtualModel, backend: &str, lost: &[String]) -> Result<(), Failure> {
+    match lost.first() {
+        Some(path) if model.config.strict => {
+            let message = format!("`{path}` would be lost on the {backend} backend, and this model is strict");
+            Err(ApiError::invalid(path, message).with_code("unsupported_parameter").into())
+        }
+        _ => Ok(()),
+    }
+}
+
+fn refused(client: &dyn Dialect, backend: &str, mut refused: Unsupported, request: &Request<'_>) -> Failure {
+    refused.reason += hosted::hint(request, &refused);
+    let path = refused.path.as_deref().unwrap_or_else(|| path_of(client, refused.concept));
+    unsupported(path, backend, &refused)
+}
+
+/// The 400 for what a target cannot take.
+pub(crate) fn unsupported(path: &str, backend: &str, refused: &Unsupported) -> Failure {
+    let message = format!("`{path}` cannot be sent to the {backend} backend: {}", refused.reason);
+    ApiError::invalid(path, message).with_code(refused.concept.refusal_code()).into()
 }

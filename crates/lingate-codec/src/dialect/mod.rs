@@ -17,10 +17,13 @@
 
 pub mod anthropic_messages;
 mod arguments;
+pub mod embeddings;
 mod envelope;
+mod floats;
 mod halves;
 pub mod ollama;
 pub mod openai_chat;
+pub mod openai_embeddings;
 pub mod openai_responses;
 mod remembered;
 
@@ -29,6 +32,7 @@ use crate::ir::{Answer, ApiError, Concept, Event, Family, Loss, Operation, Reque
 use crate::json::{Edits, Object};
 use std::ops::Range;
 
+pub use embeddings::{EmbeddingsDialect, EmbeddingsId};
 pub use envelope::{Envelope, malformed, parse_object};
 pub use remembered::{Echo, Remembered, ToolForm};
 
@@ -72,6 +76,17 @@ impl DialectId {
     /// From a name.
     pub fn from_name(name: &str) -> Option<Self> {
         TABLE.iter().find(|dialect| dialect.name() == name).map(|dialect| dialect.id())
+    }
+}
+
+impl EmbeddingsId {
+    /// The dialect itself. A new one is a folder or a file, and a line here.
+    pub fn dialect(self) -> &'static dyn EmbeddingsDialect {
+        match self {
+            Self::OpenAi => &openai_embeddings::OpenAiEmbeddings,
+            Self::OllamaEmbed => &ollama::EMBED,
+            Self::OllamaEmbeddings => &ollama::EMBEDDINGS,
+        }
     }
 }
 
