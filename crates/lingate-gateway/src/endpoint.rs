@@ -12,7 +12,8 @@ use crate::upstream::{
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use hyper_util::client::proxy::matcher::Matcher;
-use lingate_codec::ir::ApiError;
+use lingate_codec::dialect::DialectId;
+use lingate_codec::ir::{ApiError, Operation};
 use lingate_config::{Config, api_root};
 use lingate_store::SealedCache;
 use std::sync::Arc;
@@ -34,6 +35,8 @@ pub struct Endpoint {
     /// Query members of every call, encoded, without a question mark.
     query: String,
     headers: HeaderMap,
+    /// The dialects that are switched on besides its kind's own.
+    dialects: Vec<String>,
     /// Targets of the backend's own routes, made once.
     routes: Vec<(&'static str, Uri)>,
     transport: Transport,
@@ -122,6 +125,7 @@ impl Endpoint {
         let query = encode_query(&config.query);
         Ok(Self {
             backend,
+            dialects: dialects(config),
             routes: routes(backend, &root, &query),
             root,
             bare: config.url.path().trim_end_matches('/').to_owned(),
@@ -151,6 +155,11 @@ impl Endpoint {
         if let Some(session) = &self.session {
             session.flushed().await;
         }
+    }
+
+    /// The path for requests of this dialect, below the API root, if it takes them natively.
+    pub fn native(&self, dialect: DialectId, operation: Operation) -> Option<&'static str> {
+        self.backend.native(dialect, operation, &self.dialects)
     }
 
     /// What its dialect's encoder must know.
@@ -226,7 +235,7 @@ impl Endpoint {
             Path::Root(path) => (&self.root, path.as_str()),
             Path::Bare(path) => (&self.bare, path.as_str()),
         };
-        let mut target = format!("{base}{path}");
+        let mut target = joined(base, path);
         for (index, query) in [&self.query, &call.query].into_iter().filter(|query| !query.is_empty()).enumerate() {
             target.push(if index == 0 { '?' } else { '&' });
             target.push_str(query);
@@ -248,7 +257,24 @@ impl Endpoint {
 fn routes(backend: &Backend, root: &str, query: &str) -> Vec<(&'static str, Uri)> {
     let query = if query.is_empty() { String::new() } else { format!("?{query}") };
     let all = backend.routes.iter().chain(backend.optional_routes);
-    all.filter_map(|(_, _, path)| Some((*path, format!("{root}{path}{query}").parse().ok()?))).collect()
+    all.filter_map(|(_, _, path)| Some((*path, (joined(root, path) + &query).parse().ok()?))).collect()
+}
+
+/// A path below the API root, or below the folder that the root stands in if it begins with `/..`.
+fn joined(root: &str, path: &str) -> String {
+    match path.strip_prefix("/..") {
+        Some(beside) => format!("{}{beside}", root.rsplit_once('/').map_or("", |(folder, _)| folder)),
+        None => format!("{root}{path}"),
+    }
+}
+
+/// What the configuration switches on; and OpenAI itself speaks Responses.
+fn dialects(config: &lingate_config::Endpoint) -> Vec<String> {
+    let mut all = config.dialects.clone();
+    if config.url.host_str() == Some("api.openai.com") {
+        all.push(DialectId::OpenAiResponses.name().to_owned());
+    }
+    all
 }
 
 fn account(config: &lingate_config::Endpoint) -> Account {

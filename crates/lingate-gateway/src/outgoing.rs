@@ -1,6 +1,7 @@
 //! From the client's request to the target's: splice where the dialects are the same, decode and encode where
 //! they are not. Pure.
 
+mod hosted;
 mod members;
 
 use crate::endpoint::Path;
@@ -11,7 +12,7 @@ use bytes::Bytes;
 use lingate_codec::dialect::{Dialect, DialectId, Envelope, RelayWants, Unsupported, malformed, parse_object, path_of};
 use lingate_codec::ir::{ApiError, Loss, Message, Operation, Role};
 use lingate_codec::json::{Edits, Object, Raw};
-use lingate_config::StreamMode;
+use lingate_config::{HostedTools, StreamMode};
 
 /// A request as it came in.
 pub(crate) struct Incoming<'a> {
@@ -52,18 +53,32 @@ pub(crate) fn prepare(incoming: &Incoming<'_>, model: &VirtualModel, target: &Ta
     let never = model.config.stream == StreamMode::Never || config.stream == StreamMode::Never;
     let stream = incoming.envelope.stream && !never;
     let name = if target.model.is_empty() { &*incoming.envelope.model } else { target.model.as_str() };
-    let backend = target.endpoint.backend;
     let dialect = incoming.dialect.dialect();
-    match backend.native(incoming.dialect, incoming.operation, &config.dialects) {
+    match target.endpoint.native(incoming.dialect, incoming.operation) {
         Some(path) if dialect.can_relay(incoming.operation, &incoming.envelope.object) => {
             relay(incoming, model, target, name, stream, path)
         }
         Some(path) => re_encode(incoming, model, target, name, stream, (dialect, path, incoming.operation)),
-        None => {
-            let there = (backend.dialect.dialect(), backend.chat_path(), Operation::Chat);
-            re_encode(incoming, model, target, name, stream, there)
-        }
+        None => translate(incoming, model, target, name, stream),
     }
+}
+
+/// In the backend's own dialect; what that cannot say, its other one may.
+fn translate(
+    incoming: &Incoming<'_>,
+    model: &VirtualModel,
+    target: &Target,
+    name: &str,
+    stream: bool,
+) -> Result<Outgoing, Failure> {
+    let backend = target.endpoint.backend;
+    let own = (backend.dialect.dialect(), backend.chat_path(), Operation::Chat);
+    re_encode(incoming, model, target, name, stream, own).or_else(|refusal| {
+        let other = DialectId::OpenAiResponses;
+        let Some(path) = target.endpoint.native(other, Operation::Chat) else { return Err(refusal) };
+        let other = (other.dialect(), path, Operation::Chat);
+        re_encode(incoming, model, target, name, stream, other).map_err(|_| refusal)
+    })
 }
 
 fn relay(
@@ -131,9 +146,12 @@ fn re_encode(
         description.default_max_tokens = limit;
     }
     let (mut loss, mut body) = (Loss::new(), Vec::with_capacity(incoming.body.len() + 256));
+    if model.config.hosted_tools == HostedTools::Drop && dialect.id() != incoming.dialect {
+        hosted::drop(&mut request, &incoming.envelope.object, &mut loss);
+    }
     dialect
         .encode_request(&request, &description, &mut loss, &mut body)
-        .map_err(|unsupported| refused(client, backend.name, &unsupported))?;
+        .map_err(|unsupported| refused(client, backend.name, &unsupported, hosted::hint(&request, &unsupported)))?;
     let lost = loss.paths(|concept| path_of(client, concept));
     if model.config.strict
         && let Some(path) = lost.first()
@@ -178,8 +196,8 @@ fn finish(
     Ok(edits.apply_to_vec(&object))
 }
 
-fn refused(client: &dyn Dialect, backend: &str, unsupported: &Unsupported) -> Failure {
+fn refused(client: &dyn Dialect, backend: &str, unsupported: &Unsupported, hint: &str) -> Failure {
     let path = unsupported.path.as_deref().unwrap_or_else(|| path_of(client, unsupported.concept));
-    let message = format!("`{path}` cannot be sent to the {backend} backend: {}", unsupported.reason);
+    let message = format!("`{path}` cannot be sent to the {backend} backend: {}{hint}", unsupported.reason);
     ApiError::invalid(path, message).with_code(unsupported.concept.refusal_code()).into()
 }

@@ -14,7 +14,7 @@ use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use lingate_codec::dialect::DialectId;
-use lingate_codec::ir::ApiError;
+use lingate_codec::ir::{ApiError, Operation};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -112,7 +112,7 @@ where
         Route::PassThrough(path) => passthrough::serve(exchange, path, body).await,
         Route::Completions => passthrough::serve(exchange, "/completions", body).await,
         Route::Embeddings => passthrough::serve(exchange, "/embeddings", body).await,
-        Route::Responses => passthrough::serve(exchange, "/responses", body).await,
+        Route::Responses => chat::serve(exchange, DialectId::OpenAiResponses, Operation::Chat, body).await,
         Route::Reload001 | Route::Debug001 => own::seed001(exchange, &route),
         route => models::serve(exchange, &route, &body).await,
     }
@@ -171,6 +171,7 @@ fn unread(error: BodyError) -> ApiError {
 fn dialect_of(route: &Route<'_>, exchange: &Exchange<'_>) -> DialectId {
     match route {
         Route::Chat(dialect, _) => *dialect,
+        Route::Responses => DialectId::OpenAiResponses,
         Route::CountTokens | Route::AnthropicHead => DialectId::AnthropicMessages,
         Route::Models | Route::Model(_) if exchange.parts.headers.contains_key(ANTHROPIC_VERSION) => {
             DialectId::AnthropicMessages

@@ -16,10 +16,13 @@
 //! Nothing is invented: no default temperature; a default `max_tokens` only where the target's dialect needs one.
 
 pub mod anthropic_messages;
+mod arguments;
 mod envelope;
 mod halves;
 pub mod ollama;
 pub mod openai_chat;
+pub mod openai_responses;
+mod remembered;
 
 use crate::frame::{Frame, Framing};
 use crate::ir::{Answer, ApiError, Concept, Event, Family, Loss, Operation, Request};
@@ -27,6 +30,7 @@ use crate::json::{Edits, Object};
 use std::ops::Range;
 
 pub use envelope::{Envelope, malformed, parse_object};
+pub use remembered::{Echo, Remembered, ToolForm};
 
 /// A wire format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -37,10 +41,17 @@ pub enum DialectId {
     AnthropicMessages,
     /// Ollama's native API.
     Ollama,
+    /// OpenAI Responses.
+    OpenAiResponses,
 }
 
 /// All dialects. A new one is a folder and a line, here and in [`DialectId::dialect`].
-static TABLE: [&dyn Dialect; 3] = [&openai_chat::OpenAiChat, &anthropic_messages::AnthropicMessages, &ollama::Ollama];
+static TABLE: [&dyn Dialect; 4] = [
+    &openai_chat::OpenAiChat,
+    &anthropic_messages::AnthropicMessages,
+    &ollama::Ollama,
+    &openai_responses::OpenAiResponses,
+];
 
 impl DialectId {
     /// The dialect itself.
@@ -49,6 +60,7 @@ impl DialectId {
             Self::OpenAiChat => TABLE[0],
             Self::AnthropicMessages => TABLE[1],
             Self::Ollama => TABLE[2],
+            Self::OpenAiResponses => TABLE[3],
         }
     }
 
@@ -125,6 +137,10 @@ pub struct AnswerContext {
     pub operation: Operation,
     /// Whether an OpenAI client asked for a stream's usage frame.
     pub include_usage: bool,
+    /// Tools whose calls the client knows in another form than a function's ([`Dialect::remember`]).
+    pub tools: Vec<ToolForm>,
+    /// Members of the request that the answer repeats ([`Dialect::remember`]).
+    pub echo: Echo,
 }
 
 /// A moment, passed in by the caller: this crate has no clock.
@@ -166,6 +182,11 @@ pub trait Dialect: Sync {
     /// # Errors
     /// A 400 whose `param` is the JSON path at fault.
     fn decode_request<'a>(&self, operation: Operation, body: &'a [u8]) -> Result<Request<'a>, ApiError>;
+    /// What of a request its answer must keep to: goes into the [`AnswerContext`].
+    fn remember(&self, object: &Object<'_>) -> Remembered {
+        let _ = object;
+        Remembered::default()
+    }
     /// Appends a request to `out` and what could not be said to `loss`.
     fn encode_request(
         &self,
@@ -205,6 +226,10 @@ pub trait Dialect: Sync {
     fn decode_error(&self, status: u16, body: &[u8]) -> ApiError;
     /// Appends an error body.
     fn encode_error(&self, error: &ApiError, request_id: &str, out: &mut Vec<u8>);
+    /// Appends an error as the data of a stream's event or line, where that is not its body.
+    fn encode_stream_error(&self, error: &ApiError, request_id: &str, out: &mut Vec<u8>) {
+        self.encode_error(error, request_id, out);
+    }
     /// Where a request asks only that a model be loaded or unloaded, appends the answer of a backend that has
     /// nothing to load, and says so.
     fn answer_load(

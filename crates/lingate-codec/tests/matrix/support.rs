@@ -1,11 +1,12 @@
-//! The three dialects, and short ways through them.
+//! The dialects, and short ways through them.
 
-use lingate_codec::dialect::{AnswerContext, Dialect, DialectId, Stamp, Target, Unsupported, path_of};
+use lingate_codec::dialect::{AnswerContext, Dialect, DialectId, Echo, Stamp, Target, Unsupported, path_of};
 use lingate_codec::frame::{DEFAULT_CAP, Framer};
 use lingate_codec::ir::{Event, Loss, Operation, Request};
 
 /// All dialects.
-pub(crate) const ALL: [DialectId; 3] = [DialectId::OpenAiChat, DialectId::AnthropicMessages, DialectId::Ollama];
+pub(crate) const ALL: [DialectId; 4] =
+    [DialectId::OpenAiChat, DialectId::AnthropicMessages, DialectId::Ollama, DialectId::OpenAiResponses];
 
 /// The dialect of that name, as golden files have it.
 pub(crate) fn named(name: &str) -> &'static dyn Dialect {
@@ -15,7 +16,7 @@ pub(crate) fn named(name: &str) -> &'static dyn Dialect {
 /// A plain upstream of that dialect.
 pub(crate) fn target(dialect: &dyn Dialect) -> Target<'static> {
     let (backend, max_completion_tokens) = match dialect.id() {
-        DialectId::OpenAiChat => ("openai", true),
+        DialectId::OpenAiChat | DialectId::OpenAiResponses => ("openai", true),
         DialectId::AnthropicMessages => ("anthropic", false),
         DialectId::Ollama => ("ollama", false),
     };
@@ -29,6 +30,8 @@ pub(crate) fn context() -> AnswerContext {
         created: 1_760_000_100,
         operation: Operation::Chat,
         include_usage: true,
+        tools: Vec::new(),
+        echo: Echo::default(),
     }
 }
 

@@ -14,6 +14,7 @@ pub(super) const BACKEND: Backend = Backend {
     optional_routes: &[
         (DialectId::OpenAiChat, Operation::Chat, "/v1/chat/completions"),
         (DialectId::AnthropicMessages, Operation::Chat, "/v1/messages"),
+        (DialectId::OpenAiResponses, Operation::Chat, "/v1/responses"),
     ],
     models_path: "/api/tags",
     models_form: ModelsForm::Ollama,

@@ -14,6 +14,7 @@ mod errors;
 mod failover;
 mod openwebui;
 mod relay;
+mod responses;
 mod seed_ollama;
 mod seed_openai;
 mod setup;
