@@ -16,6 +16,7 @@ mod passthrough;
 mod pipeline;
 mod pump;
 mod recorder;
+mod responses;
 mod route;
 mod secrets;
 mod snapshot;

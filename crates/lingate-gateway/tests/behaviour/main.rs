@@ -18,5 +18,7 @@ mod responses;
 mod seed_ollama;
 mod seed_openai;
 mod setup;
+mod state;
+mod state_native;
 mod streaming;
 mod tongue;

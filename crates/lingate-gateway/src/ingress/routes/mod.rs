@@ -43,6 +43,17 @@ pub(crate) enum PathFamily {
     Ollama,
 }
 
+/// What is asked of a stored answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ResponsePart {
+    /// `GET` and `DELETE /v1/responses/{id}`.
+    Itself,
+    /// `POST …/cancel`.
+    Cancel,
+    /// `GET …/input_items`.
+    InputItems,
+}
+
 /// What a request asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Route<'p> {
@@ -52,8 +63,8 @@ pub(crate) enum Route<'p> {
     Completions,
     /// OpenAI's `/v1/embeddings`.
     Embeddings,
-    /// OpenAI's `POST /v1/responses`.
-    Responses,
+    /// A stored answer of OpenAI's `/v1/responses`, by its id.
+    StoredResponse(Cow<'p, str>, ResponsePart),
     /// The list of models, OpenAI's or (by `anthropic-version`) Anthropic's.
     Models,
     /// One model, by its name, decoded; to be looked up, never to be put into a path.
@@ -166,7 +177,7 @@ impl To {
             Self::Chat(dialect, operation) => Route::Chat(dialect, operation),
             Self::Completions => Route::Completions,
             Self::Embeddings => Route::Embeddings,
-            Self::Responses => Route::Responses,
+            Self::StoredResponse(part) => Route::StoredResponse(filling.unwrap_or_default(), part),
             Self::Models => Route::Models,
             Self::Model => Route::Model(filling.unwrap_or_default()),
             Self::CountTokens => Route::CountTokens,

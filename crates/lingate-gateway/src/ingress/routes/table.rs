@@ -1,7 +1,7 @@
 //! The table of paths, and the prefixes under which each family of them is served.
 
-use super::PathFamily;
 use super::hole::Hole;
+use super::{PathFamily, ResponsePart};
 use http::Method;
 use lingate_codec::dialect::DialectId;
 use lingate_codec::ir::Operation;
@@ -46,7 +46,7 @@ pub(super) enum To {
     Chat(DialectId, Operation),
     Completions,
     Embeddings,
-    Responses,
+    StoredResponse(ResponsePart),
     Models,
     Model,
     CountTokens,
@@ -85,6 +85,7 @@ const ANY: Methods = Methods { bits: G | H | P | D | U, allow: "GET, HEAD, POST,
 
 const CHAT: To = To::Chat(DialectId::OpenAiChat, Operation::Chat);
 const MESSAGES: To = To::Chat(DialectId::AnthropicMessages, Operation::Chat);
+const RESPONSES: To = To::Chat(DialectId::OpenAiResponses, Operation::Chat);
 const OLLAMA_CHAT: To = To::Chat(DialectId::Ollama, Operation::Chat);
 const OLLAMA_GENERATE: To = To::Chat(DialectId::Ollama, Operation::TextCompletion);
 
@@ -94,7 +95,7 @@ pub(super) static TABLE: &[Row] = &[
     openai("/chat/completions", POST, CHAT),
     anthropic("/messages", POST, MESSAGES),
     exact("/api/chat", POST, OLLAMA_CHAT, PathFamily::Ollama),
-    openai("/responses", POST, To::Responses),
+    openai("/responses", POST, RESPONSES),
     openai("/embeddings", POST, To::Embeddings),
     exact("/api/generate", POST, OLLAMA_GENERATE, PathFamily::Ollama),
     openai("/completions", POST, To::Completions),
@@ -149,6 +150,9 @@ pub(super) static TABLE: &[Row] = &[
     openai("/batches/{id}", GET, To::PassThrough),
     openai("/batches/{id}/cancel", POST, To::PassThrough),
     openai("/models/{model}", GET, To::Model),
+    openai("/responses/{id}", GET_DELETE, To::StoredResponse(ResponsePart::Itself)),
+    openai("/responses/{id}/cancel", POST, To::StoredResponse(ResponsePart::Cancel)),
+    openai("/responses/{id}/input_items", GET, To::StoredResponse(ResponsePart::InputItems)),
     // Seed 001.
     exact("/debug", GET, To::Debug001, PathFamily::OpenAi),
     exact("/reload", POST, To::Reload001, PathFamily::OpenAi),
