@@ -6,7 +6,7 @@ use lingate_testkit::golden::{Case, Player, ScriptedUpstream, config_yaml, requi
 use support::TestGateway;
 
 /// Client and backend dialects that are not built yet, as the cases name them.
-const NOT_YET: [&str; 3] = ["openai_responses", "runpod", "runpod_openai"];
+const NOT_YET: [&str; 2] = ["runpod", "runpod_openai"];
 
 fn is_supported(case: &Case) -> bool {
     let (client, backend) = required_dialects(case);
