@@ -24,6 +24,8 @@ from checks import (
     WEATHER_ANSWER,
     check,
     each_backend,
+    each_kind,
+    on,
     raised,
     raised_after_words,
     run,
@@ -68,7 +70,7 @@ def models():
 @check
 def loaded():
     models = client.ps().models
-    assert {model.model for model in models} == {"exposed/talk:latest", "ollama-talk"}
+    assert {model.model for model in models} == {"exposed/talk:latest", "ollama-talk", "ollama-lenient"}
     assert all(model.size_vram > 0 and model.expires_at for model in models)
 
 
@@ -82,7 +84,7 @@ def show(backend):
         assert shown.template == "{{ .Prompt }}" and shown.modelinfo["fable.context_length"] == 8192
 
 
-@each_backend
+@each_kind
 def chat_whole(backend):
     answer = client.chat(f"{backend}-talk", MESSAGES)
     assert answer.message.role == "assistant" and answer.message.content == ANSWER
@@ -98,7 +100,7 @@ def chat_with_options(backend):
     assert answer.message.content == ANSWER
 
 
-@each_backend
+@each_kind
 def chat_stream(backend):
     check_stream(list(client.chat(f"{backend}-talk", MESSAGES, stream=True)), backend)
 
@@ -143,7 +145,7 @@ def with_results(message):
     return [{"role": "user", "content": WEATHER}, message, *results]
 
 
-@each_backend
+@each_kind
 def tools_whole(backend):
     first = client.chat(f"{backend}-talk", [{"role": "user", "content": WEATHER}], tools=TOOLS)
     assert not first.message.content
@@ -202,34 +204,60 @@ def thinking(backend):
     assert not client.chat(f"{backend}-talk", MESSAGES, think=False).message.thinking
 
 
-VECTORS = [[0.5, -2.0], [1.0, 0.25]]
+@each_backend
+def generate_with_more(backend):
+    answer = client.generate(f"{backend}-talk", HELLO, format=SCHEMA)
+    assert json.loads(answer.response) == INSTANCE
+    answer = client.generate(f"{backend}-talk", HELLO, think="high")
+    assert answer.thinking == THOUGHT and answer.response == f"You said: {HELLO}"
+    parts = list(client.generate(f"{backend}-talk", HELLO, think="high", stream=True))
+    assert "".join(part.thinking or "" for part in parts) == THOUGHT
 
 
-def check_vectors(answer, model, vectors):
-    assert [list(vector) for vector in answer.embeddings] == vectors
-    assert answer.model == model and answer.total_duration > 0 and answer.prompt_eval_count == 2 * len(vectors)
+@each_backend
+def generate_with_a_suffix(backend):
+    call = lambda: client.generate(f"{backend}-talk", HELLO, suffix="The end.")
+    if backend == "anthropic":
+        assert "suffix" in raised(ollama.ResponseError, call).error
+    else:
+        assert call().response == f"You said: {HELLO} …The end."
+
+
+@each_backend
+def load_and_unload(backend):
+    for answer in (client.generate(f"{backend}-talk"), client.chat(f"{backend}-talk")):
+        assert answer.done and answer.done_reason == "load"
+    answer = client.generate(f"{backend}-talk", keep_alive=0)
+    assert answer.done and answer.done_reason == "unload" and not answer.response
+
+
+def check_vectors(answer, backend, vectors):
+    assert [list(vector) for vector in answer.embeddings] == vectors and answer.model == f"{backend}-talk"
+    assert answer.total_duration > 0 and answer.prompt_eval_count == 2 * len(vectors)
+
+
+@on("openai", "ollama")
+def embed(backend):
+    model = f"{backend}-talk"
+    more = {"truncate": False, "dimensions": 2, "keep_alive": "5m", "options": {"num_ctx": 512}}
+    check_vectors(client.embed(model, ["Hello", "there!"], **more), backend, [[5, -2], [6, -2]])
+    check_vectors(client.embed(model, "Hello"), backend, [[5, -2]])
+    # The older form, of one text.
+    assert list(client.embeddings(model, "Hello").embedding) == [5, -2]
+
+
+@on("openai", "ollama")
+async def embed_asynchronous(backend):
+    client = ollama.AsyncClient(**SETTINGS)
+    check_vectors(await client.embed(f"{backend}-talk", ["Hello", "there!"]), backend, [[5, -2], [6, -2]])
+    await client.close()
 
 
 @check
-def embed():
-    for backend in ("openai", "ollama"):
-        model = f"{backend}-talk"
-        check_vectors(client.embed(model, "Hello"), model, VECTORS[:1])
-        wish = {"truncate": False, "dimensions": 2, "keep_alive": "5m", "options": {"num_ctx": 512}}
-        check_vectors(client.embed(model, ["Hello", "world"], **wish), model, VECTORS)
-        assert list(client.embeddings(model, "Hello").embedding) == VECTORS[0]
+def embed_refused():
     for call in (client.embed, client.embeddings):
         error = raised(ollama.ResponseError, lambda: call("anthropic-talk", "Hello"))
         assert error.status_code == 400 and "embeddings" in error.error
-
-
-@check
-async def embed_asynchronous():
-    client = ollama.AsyncClient(**SETTINGS)
-    for backend in ("openai", "ollama"):
-        model = f"{backend}-talk"
-        check_vectors(await client.embed(model, ["Hello", "world"]), model, VECTORS)
-    await client.close()
 
 
 @check

@@ -1,4 +1,4 @@
-"""The openai SDK against the gateway."""
+"""The openai SDK against the gateway: chats."""
 
 import asyncio
 import json
@@ -23,6 +23,7 @@ from checks import (
     WEATHER_ANSWER,
     check,
     each_backend,
+    each_kind,
     raised,
     raised_after_words,
     run,
@@ -73,7 +74,7 @@ def models():
     assert "no-such-model" in error.message
 
 
-@each_backend
+@each_kind
 def chat_whole(backend):
     answer = create(model=f"{backend}-talk", messages=MESSAGES)
     choice = answer.choices[0]
@@ -91,7 +92,7 @@ def chat_with_headers(backend):
     assert raw.parse().choices[0].message.content == ANSWER
 
 
-@each_backend
+@each_kind
 def chat_stream(backend):
     options = {"include_usage": True}
     check_stream(list(create(model=f"{backend}-talk", messages=MESSAGES, stream=True, stream_options=options)), backend)
@@ -121,7 +122,9 @@ async def asynchronous(backend):
 
         async def stream():
             model = f"{backend}-talk"
-            return [c async for c in await chat.create(model=model, messages=MESSAGES, stream=True, stream_options=options)]
+            return [
+                c async for c in await chat.create(model=model, messages=MESSAGES, stream=True, stream_options=options)
+            ]
 
         whole, *streams = await asyncio.gather(
             chat.create(model=f"{backend}-talk", messages=MESSAGES), *(stream() for _ in range(5))
@@ -146,7 +149,7 @@ def with_results(message):
     return [{"role": "user", "content": WEATHER}, message, *results]
 
 
-@each_backend
+@each_kind
 def tools_whole(backend):
     wish = {"model": f"{backend}-talk", "tools": TOOLS, "tool_choice": "auto"}
     first = create(messages=[{"role": "user", "content": WEATHER}], **wish).choices[0]
@@ -209,8 +212,37 @@ def parsed(backend):
 
 
 @each_backend
+def parsed_stream(backend):
+    class Weather(BaseModel):
+        city: str
+        degrees: int
+
+    wish = {"model": f"{backend}-talk", "messages": MESSAGES, "response_format": Weather}
+    with client.chat.completions.stream(**wish) as stream:
+        assert stream.get_final_completion().choices[0].message.parsed == Weather(**INSTANCE)
+
+
+@each_backend
+def parsed_calls(backend):
+    class GetWeather(BaseModel):
+        """Tells the weather in a city."""
+
+        city: str
+
+    tools = [openai.pydantic_function_tool(GetWeather, name=TOOL["name"])]
+    wish = {"model": f"{backend}-talk", "tools": tools, "messages": [{"role": "user", "content": WEATHER}]}
+    calls = client.chat.completions.parse(**wish).choices[0].message.tool_calls
+    assert [call.function.parsed_arguments for call in calls] == [GetWeather(city=city) for city in CITIES]
+
+
+@each_backend
 def reasoning(backend):
-    wish = {"model": f"{backend}-talk", "messages": MESSAGES, "reasoning_effort": "high", "max_completion_tokens": 32000}
+    wish = {
+        "model": f"{backend}-talk",
+        "messages": MESSAGES,
+        "reasoning_effort": "high",
+        "max_completion_tokens": 32000,
+    }
     message = create(**wish).choices[0].message
     assert message.content == ANSWER and message.reasoning_content == THOUGHT
     deltas = [choice.delta for chunk in create(stream=True, **wish) for choice in chunk.choices]
@@ -229,48 +261,6 @@ def demo():
     result = {"role": "tool", "tool_call_id": call.id, "content": "Oslo has 2 degrees"}
     answer = create(messages=[{"role": "user", "content": WEATHER}, message, result], **wish)
     assert "Oslo has 2 degrees" in answer.choices[0].message.content
-
-
-def check_vectors(answer, model):
-    assert [item.embedding for item in answer.data] == [[0.5, -2.0], [1.0, 0.25]]
-    assert [item.index for item in answer.data] == [0, 1] and answer.model == model and answer.object == "list"
-    assert answer.usage.prompt_tokens == 4 and answer.usage.total_tokens == 4
-
-
-@check
-def embeddings():
-    for backend in ("openai", "ollama"):
-        model = f"{backend}-talk"
-        # Without a word on it, the SDK asks for base64 and reads that.
-        for wish in ({}, {"encoding_format": "float"}, {"dimensions": 2}):
-            check_vectors(client.embeddings.create(model=model, input=["Hello", "world"], **wish), model)
-        raw = client.embeddings.with_raw_response.create(model=model, input=["Hello", "world"], encoding_format="base64")
-        assert [item["embedding"] for item in json.loads(raw.text)["data"]] == ["AAAAPwAAAMA=", "AACAPwAAgD4="]
-        assert raw.headers["x-lingate-endpoint"] == backend
-        raised(openai.BadRequestError, lambda: client.embeddings.create(model=model, input=[]))
-    check_vectors(client.embeddings.create(model="openai-talk", input=[[1, 2], [3]]), "openai-talk")
-    error = raised(openai.BadRequestError, lambda: client.embeddings.create(model="ollama-talk", input=[[1, 2], [3]]))
-    assert "token" in error.message
-    error = raised(openai.BadRequestError, lambda: client.embeddings.create(model="anthropic-talk", input="Hello"))
-    assert "embeddings" in error.message
-
-
-@check
-async def embeddings_asynchronous():
-    async with openai.AsyncOpenAI(**SETTINGS) as client:
-        for backend in ("openai", "ollama"):
-            model = f"{backend}-talk"
-            check_vectors(await client.embeddings.create(model=model, input=["Hello", "world"]), model)
-
-
-@check
-def embeddings_of_the_demo():
-    answers = [client.embeddings.create(model="demo-echo", input=["Hello", "Hello", "other"]) for _ in range(2)]
-    first, same, other = (item.embedding for item in answers[0].data)
-    assert first == same == answers[1].data[0].embedding != other
-    numbers = client.embeddings.create(model="demo-echo", input="Hello", encoding_format="float").data[0].embedding
-    assert len(first) == len(numbers) and all(abs(a - b) < 1e-6 for a, b in zip(first, numbers))
-    assert len(client.embeddings.create(model="demo-echo", input="Hello", dimensions=8).data[0].embedding) == 8
 
 
 @check

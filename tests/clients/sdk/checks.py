@@ -6,16 +6,17 @@ import json
 import linecache
 import os
 import sys
-import time
 import traceback
 from types import SimpleNamespace
 
-_SETUP = json.loads(os.environ["LINGATE_SDK_SETUP"])
+_SETUP = json.loads(os.environ["LINGATE_CLIENT_SETUP"])
 URL, KEY, UPSTREAM_KEY = _SETUP["url"], _SETUP["key"], _SETUP["upstream_key"]
 PNG, TOOL, SCHEMA = _SETUP["png"], _SETUP["tool"], _SETUP["schema"]
+FREE_TEXT = _SETUP["free_text"]
 THOUGHT, SIGNATURE = _SETUP["thought"], _SETUP["signature"]
 USAGE = SimpleNamespace(**_SETUP["usage"])
-BACKENDS = _SETUP["backends"]
+# One of each dialect, and all kinds of backend.
+BACKENDS, KINDS = _SETUP["backends"], _SETUP["kinds"]
 
 SYSTEM, HELLO = "Be brief.", "Hello there, my friend"
 # What every upstream answers to these two.
@@ -27,19 +28,34 @@ INSTANCE = {"city": "Oslo", "degrees": 2}
 # A stream that breaks has given these words before.
 FIRST_WORD = "You"
 
+_HERE = os.path.dirname(os.path.abspath(__file__))
 _checks = []
+
+
+def add(name, function, *arguments):
+    """Adds a check by its name: a call of the function."""
+    _checks.append((name, function, arguments))
 
 
 def check(function):
     """Adds a check."""
-    _checks.append((function.__name__, function, ()))
+    add(function.__name__, function)
     return function
 
 
-def each_backend(function):
-    """Adds a check for each backend, whose name it takes."""
-    _checks.extend((f"{function.__name__}[{backend}]", function, (backend,)) for backend in BACKENDS)
-    return function
+def on(*backends):
+    """Adds a check for each of these backends, whose name it takes."""
+
+    def add_all(function):
+        for backend in backends:
+            add(f"{function.__name__}[{backend}]", function, backend)
+        return function
+
+    return add_all
+
+
+each_backend = on(*BACKENDS)
+each_kind = on(*KINDS)
 
 
 def raised(kind, call):
@@ -70,26 +86,27 @@ def _reason(error):
     told = [f"{type(error).__name__}: {error}"]
     for frame, line in reversed(list(traceback.walk_tb(error.__traceback__))):
         file = frame.f_code.co_filename
-        if file.endswith("_checks.py"):
+        if file.startswith(_HERE) and not file.endswith("/checks.py"):
             told.append(f"line {line}: {linecache.getline(file, line).strip()}")
             told.extend(f"  {name} = {repr(value)[:600]}" for name, value in frame.f_locals.items())
             break
     return "\n    ".join(told)
 
 
-def run():
-    """Runs all checks and ends the process: with 1 if one failed."""
+def run(prefix=""):
+    """Runs all checks, their names after `prefix`, and ends the process: with 1 if one failed."""
     failed = 0
+    # One loop for all: some clients keep connections that belong to the loop.
+    loop = asyncio.Runner()
     for name, function, arguments in _checks:
-        started = time.monotonic()
         try:
             result = function(*arguments)
             if inspect.iscoroutine(result):
-                asyncio.run(result)
+                loop.run(result)
         except Exception as error:
             failed += 1
-            print(f"FAILED {name}: {_reason(error)}", flush=True)
+            print(f"FAIL {prefix}{name}: {_reason(error)}", flush=True)
         else:
-            print(f"ok     {name} ({time.monotonic() - started:.2f} s)", flush=True)
-    print(f"{len(_checks)} checks, {failed} failed", flush=True)
+            print(f"PASS {prefix}{name}", flush=True)
+    loop.close()
     sys.exit(1 if failed else 0)
