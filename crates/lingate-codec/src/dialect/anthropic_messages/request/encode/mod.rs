@@ -61,12 +61,13 @@ fn refuse(request: &Request<'_>, target: &Target<'_>) -> Result<(), Unsupported>
     }
     for (concept, extra) in &request.special {
         let asked = match concept {
+            // `{}` asks, too.
+            Concept::WebSearch => extra.value.bytes() != b"null",
             Concept::Modalities => extra.value.array().is_some_and(|mut all| all.any(|one| one.bytes() != b"\"text\"")),
             // Forms that their decoder did not understand.
             Concept::ResponseFormat
             | Concept::ToolChoice
             | Concept::AudioOutput
-            | Concept::WebSearch
             | Concept::Functions
             | Concept::FunctionCall
             | Concept::Suffix
