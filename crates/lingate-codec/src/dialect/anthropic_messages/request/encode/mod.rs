@@ -25,6 +25,9 @@ pub(in super::super) fn encode(
         // A bound must be given here.
         Some(MaxTokens::Unbounded | MaxTokens::FillContext) | None => (target.default_max_tokens, false),
     };
+    if turns.lost_thoughts {
+        loss.concept(Concept::Thinking);
+    }
     let plan = thinking::plan(request, &turns, generation, max_tokens, loss);
     let mut writer = Writer::new(out);
     writer.begin_object();
