@@ -1,38 +1,100 @@
-//! The golden wire cases, against the real gateway over real sockets.
+//! The golden wire cases, against the real gateway over real sockets: those in files of their own, and those that the
+//! sheets of `fixtures/wire/matrix/` expand to.
+//!
+//! `LINGATE_CASES_OUT` names a folder for what each case came to, as JSON lines (`cargo xtask matrix` reads them);
+//! `LINGATE_CASES` limits a run by hand to the cases whose names contain it.
 
 mod support;
 
-use lingate_testkit::golden::{Case, Player, ScriptedUpstream, config_yaml, required_dialects};
+use lingate_testkit::golden::{Case, Player, Report, ScriptedUpstream, config_yaml, required_dialects};
+use serde_json::json;
+use std::fmt::Write as _;
+use std::path::Path;
 use support::TestGateway;
 
 /// Client and backend dialects that are not built yet, as the cases name them.
-const NOT_YET: [&str; 8] = [
+const NOT_YET: [&str; 7] = [
     "openai_completions",
     "openai_embeddings",
     "openai_responses",
     "ollama_embed",
     "ollama_embeddings",
-    "ollama_generate_backend",
     "runpod",
     "runpod_openai",
 ];
 
+/// The client models whose endpoints can be configured.
+const MODELS: [&str; 7] =
+    ["fx-openai", "fx-vllm", "fx-anthropic", "fx-ollama", "fx-openwebui", "fx-together", "fx-deepinfra"];
+
+/// Defects that are known: the beginnings of the cases' names, and what is wanting. These cases must fail, so that no
+/// line stays here for longer than it is true.
+const KNOWN: [(&str, &str); 5] = [
+    ("tools_custom__openai_chat__anthropic", "a free-form tool of a chat client is to become a function"),
+    ("tools_custom__openai_chat__ollama", "a free-form tool of a chat client is to become a function"),
+    ("cache_breakpoints_of_openai__openai_chat__anthropic", "a breakpoint is to become a cache_control"),
+    ("generate_raw_becomes_a_completion", "raw prompts are to go to /v1/completions"),
+    ("generate_suffix_becomes_a_completion", "suffixes are to go to /v1/completions"),
+];
+
+fn is_known(case: &str) -> bool {
+    KNOWN.iter().any(|(name, _)| case.starts_with(name))
+}
+
 fn is_supported(case: &Case) -> bool {
     let (client, backend) = required_dialects(case);
-    !NOT_YET.contains(&client) && !NOT_YET.contains(&backend) && backend != "ollama_generate"
+    !NOT_YET.contains(&client) && !NOT_YET.contains(&backend)
+}
+
+async fn play(cases: Vec<Case>, name: &str) {
+    let only = std::env::var("LINGATE_CASES").unwrap_or_default();
+    let cases = cases.into_iter().filter(|case| case.name.contains(&only));
+    let (supported, not_yet): (Vec<_>, Vec<_>) = cases.partition(is_supported);
+    let upstream = ScriptedUpstream::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let gateway = TestGateway::start(&config_yaml(upstream.addr(), folder.path(), &MODELS)).await;
+    let mut report = Player::new(gateway.address).play_all(&supported, &upstream, &[]).await;
+    if let Some(folder) = std::env::var_os("LINGATE_CASES_OUT") {
+        std::fs::write(Path::new(&folder).join(name), lines(&supported, &not_yet, &report)).unwrap();
+    }
+    let names: Vec<_> = not_yet.iter().map(|case| case.name.as_str()).collect();
+    println!("not yet supported ({}): {}", names.len(), names.join(", "));
+    println!("{} passed, {} failed", report.passed.len(), report.failed.len());
+    let mended: Vec<_> = report.passed.iter().filter(|case| is_known(case)).collect();
+    assert!(mended.is_empty(), "no longer wanting, take them out of KNOWN: {mended:?}");
+    report.failed.retain(|failure| !is_known(&failure.case));
+    assert!(report.failed.is_empty(), "{report}");
+}
+
+/// What became of each case, a line each, in the order in which they were played.
+fn lines(played: &[Case], not_yet: &[Case], report: &Report) -> String {
+    let mut out = String::new();
+    for case in played.iter().chain(not_yet) {
+        let seen = report.seen.iter().find(|seen| seen.case == case.name);
+        let came = match seen {
+            _ if not_yet.iter().any(|other| other.name == case.name) => "not_built",
+            None => "failed",
+            Some(seen) if seen.refused => "refused",
+            Some(seen) if !seen.dropped.is_empty() => "lost",
+            Some(_) => "passed",
+        };
+        let dropped = seen.map(|seen| seen.dropped.join(",")).unwrap_or_default();
+        let (client, _) = required_dialects(case);
+        let backend = case.client_models().first().map_or("-", |model| model.trim_start_matches("fx-")).to_owned();
+        let line = json!({ "case": case.name, "concept": case.concept, "client": client, "backend": backend,
+            "came": came, "dropped": dropped });
+        // Writing into a string cannot fail.
+        let _ = writeln!(out, "{line}");
+    }
+    out
 }
 
 #[tokio::test]
 async fn every_case_of_the_dialects_that_are_built_passes() {
-    let cases = Case::load_all().unwrap();
-    let (supported, not_yet): (Vec<_>, Vec<_>) = cases.into_iter().partition(is_supported);
-    let upstream = ScriptedUpstream::start().await;
-    let folder = tempfile::tempdir().unwrap();
-    let models = ["fx-openai", "fx-vllm", "fx-anthropic", "fx-ollama", "fx-openwebui"];
-    let gateway = TestGateway::start(&config_yaml(upstream.addr(), folder.path(), &models)).await;
-    let report = Player::new(gateway.address).play_all(&supported, &upstream, &[]).await;
-    let names: Vec<_> = not_yet.iter().map(|case| case.name.as_str()).collect();
-    println!("not yet supported ({}): {}", names.len(), names.join(", "));
-    println!("{} passed, {} failed", report.passed.len(), report.failed.len());
-    assert!(report.failed.is_empty(), "{report}");
+    play(Case::load_all().unwrap(), "cases.jsonl").await;
+}
+
+#[tokio::test]
+async fn every_pair_of_the_sheets_passes() {
+    play(Case::load_matrix().unwrap(), "matrix.jsonl").await;
 }
