@@ -12,7 +12,7 @@ use crate::pump::stamp;
 use crate::recorder::{Place, Recorder};
 use crate::snapshot::{Target, VirtualModel};
 use bytes::Bytes;
-use http::{HeaderValue, Response, header};
+use http::{HeaderMap, HeaderValue, Response, header};
 use lingate_codec::dialect::{DialectId, Envelope};
 use lingate_codec::ir::{ApiError, Event, Finish, FinishReason, Operation, Start};
 use lingate_config::ResponseModel;
@@ -81,7 +81,7 @@ async fn attempts(
 }
 
 /// Jittered back-off before the next attempt: 50 to 100 ms, doubling.
-fn pause(number: usize, exchange: &Exchange<'_>) -> Duration {
+pub(crate) fn pause(number: usize, exchange: &Exchange<'_>) -> Duration {
     let jitter = u64::from(exchange.unix.subsec_micros() % 50);
     Duration::from_millis((50 + jitter) << number.min(5).saturating_sub(1))
 }
@@ -132,13 +132,17 @@ fn client(
 /// The client's answer, with what lingate says of how it came about.
 fn respond(answered: Answered, target: &Target, outgoing: &Outgoing, attempts: usize) -> Response<Body> {
     let mut response = bare(answered);
-    let headers = response.headers_mut();
+    tell(response.headers_mut(), target, &outgoing.lost, attempts);
+    response
+}
+
+/// Says in an answer's headers how it came about.
+pub(crate) fn tell(headers: &mut HeaderMap, target: &Target, lost: &[String], attempts: usize) {
     headers.insert(ENDPOINT, target.endpoint.shown_name().clone());
     headers.insert(ATTEMPTS, HeaderValue::from(attempts));
-    if let Some(value) = dropped(&outgoing.lost) {
+    if let Some(value) = dropped(lost) {
         headers.insert(DROPPED, value);
     }
-    response
 }
 
 fn bare(answered: Answered) -> Response<Body> {

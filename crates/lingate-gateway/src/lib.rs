@@ -4,6 +4,7 @@ mod answering;
 mod backend;
 mod body;
 mod chat;
+mod embeddings;
 mod endpoint;
 mod error;
 mod gateway;

@@ -34,7 +34,7 @@ pub(super) static CLIENTS: [Client; 10] = [
     Client { name: "ollama_generate", upstream: ["openai_chat", "anthropic", "ollama_generate"] },
     Client { name: "openai_embeddings", upstream: EMBED },
     Client { name: "ollama_embed", upstream: EMBED },
-    Client { name: "ollama_embeddings", upstream: EMBED },
+    Client { name: "ollama_embeddings", upstream: ["openai_embeddings", "anthropic", "ollama_embeddings"] },
     Client { name: "anthropic_count", upstream: ["openai_chat", "anthropic_count", "ollama_chat"] },
 ];
 
@@ -66,7 +66,7 @@ pub(super) fn served_in(dialect: &str) -> &'static [&'static str] {
     match dialect {
         "openai_chat" | "openai_completions" | "openai_embeddings" => &["openai"],
         "anthropic" | "anthropic_count" => &["anthropic"],
-        "ollama_chat" | "ollama_generate" | "ollama_embed" => &["ollama"],
+        "ollama_chat" | "ollama_generate" | "ollama_embed" | "ollama_embeddings" => &["ollama"],
         _ => &[],
     }
 }
@@ -91,6 +91,7 @@ impl Backend {
             "anthropic_count" => "/v1/messages/count_tokens",
             "ollama_generate" => "/api/generate",
             "ollama_embed" => "/api/embed",
+            "ollama_embeddings" => "/api/embeddings",
             _ => "/api/chat",
         };
         format!("{}{rest}", self.base)
@@ -184,6 +185,7 @@ pub(super) fn answer(dialect: &str, over: Option<&Value>) -> Value {
         "openai_embeddings" => json!({ "object": "list", "model": "backend-model",
             "data": over("data", json!([{ "object": "embedding", "index": 0, "embedding": [0.5, -1.25, 2.0] }])),
             "usage": { "prompt_tokens": 4, "total_tokens": 4 } }),
+        "ollama_embeddings" => json!({ "embedding": over("embedding", json!([0.5, -1.25, 2.0])) }),
         _ => json!({ "model": "backend-model", "embeddings": over("embeddings", json!([[0.5, -1.25, 2.0]])),
             "total_duration": 1, "load_duration": 1, "prompt_eval_count": 4 }),
     }
