@@ -136,12 +136,15 @@ impl Variant<'_> {
         for name in backends.iter().copied().chain(single.iter().map(|(_, backend)| *backend)) {
             tables::backend(name).ok_or_else(|| unknown(name))?;
         }
+        // Where answers are told, a native Responses upstream needs its own.
+        let told: Vec<&String> = keys("answers").chain(keys("streams")).collect();
+        let answered = told.is_empty() || told.iter().any(|dialect| *dialect == "openai_responses");
         let mut out = Vec::new();
         for client in &tables::CLIENTS {
             for backend in &tables::BACKENDS {
                 let named = clients.iter().any(|name| *name == client.name) && backends.contains(&backend.name);
                 let native = clients.iter().any(|name| *name == client.name) && backend.name == "responses";
-                let native = native && client.name == "openai_responses" && !backends.is_empty();
+                let native = native && client.name == "openai_responses" && !backends.is_empty() && answered;
                 if named || native || single.contains(&(client.name, backend.name)) {
                     out.push((client, backend));
                 }

@@ -104,7 +104,7 @@ impl Backend {
             "vllm" => &["vllm", "openai"],
             "anthropic" => &["anthropic"],
             "ollama" => &["ollama"],
-            "responses" => &["responses", "openai"],
+            "responses" => &["responses"],
             "together" => &["together", "vllm", "openai"],
             "deepinfra" => &["deepinfra", "vllm", "openai"],
             _ => &["openwebui", "vllm", "openai"],
