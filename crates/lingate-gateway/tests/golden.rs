@@ -4,6 +4,9 @@
 //! `LINGATE_CASES_OUT` names a folder for what each case came to, as JSON lines (`cargo xtask matrix` reads them);
 //! `LINGATE_CASES` limits a run by hand to the cases whose names contain it.
 
+#![expect(clippy::unwrap_used, reason = "a test's set-up that fails is a failed test")]
+#![expect(clippy::print_stdout, reason = "how many cases were played is worth a line")]
+
 mod support;
 
 use lingate_testkit::golden::{Case, Player, Report, ScriptedUpstream, config_yaml, required_dialects};
@@ -38,14 +41,19 @@ fn is_supported(case: &Case) -> bool {
     !NOT_YET.contains(&client) && !NOT_YET.contains(&backend)
 }
 
+/// Plays cases through a gateway of their own, whose configuration `change` may touch.
+async fn through_a_gateway(cases: &[Case], change: impl Fn(String) -> String) -> Report {
+    let upstream = ScriptedUpstream::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let gateway = TestGateway::start(&change(config_yaml(upstream.addr(), folder.path(), &MODELS))).await;
+    Player::new(gateway.address).play_all(cases, &upstream, &[]).await
+}
+
 async fn play(cases: Vec<Case>, name: &str) {
     let only = std::env::var("LINGATE_CASES").unwrap_or_default();
     let cases = cases.into_iter().filter(|case| case.name.contains(&only));
     let (supported, not_yet): (Vec<_>, Vec<_>) = cases.partition(is_supported);
-    let upstream = ScriptedUpstream::start().await;
-    let folder = tempfile::tempdir().unwrap();
-    let gateway = TestGateway::start(&config_yaml(upstream.addr(), folder.path(), &MODELS)).await;
-    let mut report = Player::new(gateway.address).play_all(&supported, &upstream, &[]).await;
+    let mut report = through_a_gateway(&supported, |yaml| yaml).await;
     if let Some(folder) = std::env::var_os("LINGATE_CASES_OUT") {
         std::fs::write(Path::new(&folder).join(name), lines(&supported, &not_yet, &report)).unwrap();
     }
@@ -89,4 +97,27 @@ async fn every_case_of_the_dialects_that_are_built_passes() {
 #[tokio::test]
 async fn every_pair_of_the_sheets_passes() {
     play(Case::load_matrix().unwrap(), "matrix.jsonl").await;
+}
+
+/// The case as a model that is strict must treat it: refused, since something would be lost.
+fn refused(case: &Case) -> Case {
+    let kept = ["name", "concept", "client_dialect", "backend_dialect", "source", "client_request", "client_headers"];
+    let mut members = case.members.clone();
+    members.retain(|key, _| kept.contains(&key.as_str()));
+    members.insert("expected_status".to_owned(), json!(400));
+    members.insert("expected_backend_calls".to_owned(), json!(0));
+    members.insert("expected_client_response".to_owned(), json!({ "error": { "$deepcontains": "strict" } }));
+    Case::from_json(&members.into()).unwrap()
+}
+
+#[tokio::test]
+async fn every_loss_is_a_refusal_of_a_strict_model() {
+    let lossy = |case: &Case| {
+        let dropped = case.members.get("expected_client_headers").and_then(|headers| headers.get("x-lingate-dropped"));
+        dropped.is_some_and(|dropped| dropped != "$absent") && is_supported(case) && !is_known(&case.name)
+    };
+    let cases: Vec<_> = Case::load_matrix().unwrap().iter().filter(|case| lossy(case)).map(refused).collect();
+    let strict = |yaml: String| yaml.replace("retry: { attempts: 1 }", "retry: { attempts: 1 }, strict: true");
+    let report = through_a_gateway(&cases, strict).await;
+    assert!(cases.len() > 50 && report.failed.is_empty(), "{report}");
 }

@@ -1,3 +1,5 @@
+//! What sheets expand to.
+
 use serde_json::{Value, json};
 
 use super::expand;
