@@ -18,7 +18,7 @@ pub(super) fn case(variant: &Variant<'_>, client: &Client, backend: &Backend) ->
         return Ok(None);
     }
     let expectation = expectation.as_object().cloned().ok_or("an expectation is no object")?;
-    let known = ["sends", "loses", "refuses", "malformed", "path", "gets"];
+    let known = ["sends", "heads", "loses", "refuses", "malformed", "path", "gets"];
     if let Some(unknown) = expectation.keys().find(|key| !known.contains(&key.as_str())) {
         return Err(format!("unknown member {unknown} of an expectation"));
     }
@@ -55,6 +55,10 @@ pub(super) fn case(variant: &Variant<'_>, client: &Client, backend: &Backend) ->
     for (key, value) in upstream(variant, backend, dialect, &path, &sends) {
         put(key, value);
     }
+    if let Some(heads) = expectation.get("heads") {
+        put("expected_backend_headers", heads.clone());
+    }
+    headers = overlay(headers, variant.get("heads").and_then(|heads| heads.get(client.name)));
     if let Some(fails) = variant.get("fails") {
         put("expected_status", fails["status"].clone());
         headers = overlay(headers, fails.get("headers"));

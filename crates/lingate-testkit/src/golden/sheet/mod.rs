@@ -17,7 +17,7 @@ use super::{case::LoadError, endpoints::fixtures_dir};
 use crate::golden::Case;
 
 /// Members of a variant.
-const MEMBERS: [&str; 15] = [
+const MEMBERS: [&str; 16] = [
     "note",
     "source",
     "requests",
@@ -26,6 +26,7 @@ const MEMBERS: [&str; 15] = [
     "pairs",
     "also",
     "headers",
+    "heads",
     "answers",
     "streams",
     "clients",

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::expand;
 use crate::golden::{Case, check};
 
+#[expect(clippy::needless_pass_by_value, reason = "`json!` literals read best by value")]
 fn cases(variant: Value) -> Vec<Case> {
     let sheet = json!({ "concept": "c", "source": "s", "variants": { "v": variant } });
     expand(
