@@ -18,10 +18,11 @@ pub(super) fn case(variant: &Variant<'_>, client: &Client, backend: &Backend) ->
         return Ok(None);
     }
     let expectation = expectation.as_object().cloned().ok_or("an expectation is no object")?;
-    let known = ["sends", "heads", "loses", "refuses", "malformed", "path", "gets"];
+    let known = ["as", "sends", "heads", "loses", "refuses", "malformed", "gets"];
     if let Some(unknown) = expectation.keys().find(|key| !known.contains(&key.as_str())) {
         return Err(format!("unknown member {unknown} of an expectation"));
     }
+    let dialect = expectation.get("as").and_then(Value::as_str).unwrap_or(dialect);
     let mut case = Object::new();
     let mut put = |key: &str, value: Value| case.insert(key.to_owned(), value);
     put("name", format!("{}__{}__{}", variant.name, client.name, backend.name).into());
@@ -49,7 +50,7 @@ pub(super) fn case(variant: &Variant<'_>, client: &Client, backend: &Backend) ->
     }
     let lost = expectation.get("loses").map(|named| named_paths(variant, client, named)).transpose()?;
     let mut headers = json!({ "x-lingate-dropped": dropped(&lost.unwrap_or_default()) });
-    let path = expectation.get("path").cloned().unwrap_or_else(|| backend.path(dialect).into());
+    let path = backend.path(dialect).into();
     let mut sends = expectation.get("sends").cloned().unwrap_or_else(|| json!({}));
     sends = with_member(sends, "model", &json!("backend-model"));
     for (key, value) in upstream(variant, backend, dialect, &path, &sends) {
@@ -159,7 +160,7 @@ fn refusal(client: &Client, backend: Option<&Backend>, named: &[String]) -> Vec<
 fn upstream(
     variant: &Variant<'_>,
     backend: &Backend,
-    dialect: &'static str,
+    dialect: &str,
     path: &Value,
     sends: &Value,
 ) -> Vec<(&'static str, Value)> {
