@@ -135,13 +135,15 @@ fn named_paths(variant: &Variant<'_>, client: &Client, named: &Value) -> Result<
     list.as_array().into_iter().flatten().map(text).collect()
 }
 
-/// What the header names: these paths in any order, and no other.
+/// What the header names: each of these paths, whole or as a part of longer ones, and no other.
 fn dropped(paths: &[String]) -> Value {
     if paths.is_empty() {
         return "$absent".into();
     }
     let mut all: Vec<Value> = paths.iter().map(|path| json!({ "$contains": path })).collect();
-    all.push(json!({ "$regex": format!("^[^,]+(,[^,]+){{{}}}$", paths.len() - 1) }));
+    let any: Vec<String> = paths.iter().map(|path| regex_lite::escape(path)).collect();
+    let one = format!("[^,]*({})[^,]*", any.join("|"));
+    all.push(json!({ "$regex": format!("^{one}(,{one})*$") }));
     json!({ "$all": all })
 }
 
