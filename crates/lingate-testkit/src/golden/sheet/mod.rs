@@ -75,9 +75,12 @@ fn expand_dir(folder: &Path) -> Result<Vec<Case>, LoadError> {
 fn expand(sheet: &Value, fragments: &Value) -> Result<Vec<Case>, LoadError> {
     let text = |key: &str| sheet[key].as_str().ok_or_else(|| LoadError(format!("{key} is missing")));
     let (concept, source) = (text("concept")?, text("source")?);
-    let variants = sheet["variants"].as_object().ok_or_else(|| LoadError("variants is missing".to_owned()))?;
     let mut cases = Vec::new();
-    for (name, variant) in variants {
+    for (name, members) in sheet["cases"].as_object().into_iter().flatten() {
+        let own = json!({ "name": name, "concept": concept, "source": source });
+        cases.push(Case::from_json(&overlay(own, Some(&fragments::fill(members, fragments, ""))))?);
+    }
+    for (name, variant) in sheet["variants"].as_object().into_iter().flatten() {
         let broken = |why: String| LoadError(format!("{name}: {why}"));
         let variant = variant.as_object().ok_or_else(|| broken("not an object".to_owned()))?;
         if let Some(unknown) = variant.keys().find(|key| !MEMBERS.contains(&key.as_str())) {
