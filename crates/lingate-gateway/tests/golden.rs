@@ -58,9 +58,7 @@ async fn play(cases: Vec<Case>, name: &str) {
     if let Some(folder) = std::env::var_os("LINGATE_CASES_OUT") {
         std::fs::write(Path::new(&folder).join(name), lines(&supported, &not_yet, &report)).unwrap();
     }
-    let names: Vec<_> = not_yet.iter().map(|case| case.name.as_str()).collect();
-    println!("not yet supported ({}): {}", names.len(), names.join(", "));
-    println!("{} passed, {} failed", report.passed.len(), report.failed.len());
+    println!("{} passed, {} failed, {} not built", report.passed.len(), report.failed.len(), not_yet.len());
     let mended: Vec<_> = report.passed.iter().filter(|case| is_known(case)).cloned().collect();
     report.failed.retain(|failure| !is_known(&failure.case));
     assert!(report.failed.is_empty(), "{report}");
