@@ -137,6 +137,7 @@ fn each_wrong_value_has_its_key() {
         ("", "headers: { X: \"a\\nb\" }", "", "endpoints[0].headers.X"),
         ("", "tls: { cert: x }", "", "endpoints[0].tls"),
         ("", "priority: high", "", "endpoints[0].priority"),
+        ("", "num_ctx: 8192", "", "endpoints[0].num_ctx"),
         ("", "enabled: maybe", "", "endpoints[0].enabled"),
         ("", "dialects: [openai]", "", "endpoints[0].dialects[0]"),
         ("", "worker: vllm", "", "endpoints[0].worker"),

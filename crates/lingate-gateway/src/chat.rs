@@ -4,7 +4,7 @@ use crate::answering::{Answered, Client, answer, written};
 use crate::body::Body;
 use crate::endpoint::EndpointCall;
 use crate::error::Failure;
-use crate::headers::{self, ATTEMPTS, DROPPED, ENDPOINT, FALLBACK};
+use crate::headers::{self, ATTEMPTS, DROPPED, ENDPOINT, FALLBACK, WARNING};
 use crate::outgoing::{Incoming, Outgoing, prepare};
 use crate::own::json;
 use crate::pipeline::{Exchange, Served};
@@ -31,7 +31,7 @@ pub(crate) async fn serve(exchange: &Exchange<'_>, dialect: DialectId, operation
     let model = exchange.find_model(&envelope.model).await?;
     let client = client(exchange, dialect, operation, &envelope, &model);
     let incoming = Incoming { dialect, operation, body: &body, envelope: &envelope };
-    if let Some(response) = loaded(&client, dialect, &envelope, &model) {
+    if let Some(response) = loaded(&client, dialect, &envelope, &model)? {
         return Ok(response);
     }
     let mut recorder = Some(Recorder::new(exchange.started, exchange.id, client.model.clone(), envelope.stream));
@@ -63,7 +63,8 @@ async fn attempts(
         let index = number % model.targets.len();
         let target = &model.targets[index];
         number += 1;
-        let outgoing = prepare(incoming, model, target)?;
+        let known = |name: &str| exchange.gateway.lists.context_now(&exchange.snapshot, &target.endpoint, name);
+        let outgoing = prepare(incoming, model, target, &known)?;
         if let Some(recorder) = recorder {
             recorder.attempt(Place { model: model.clone(), target: index });
         }
@@ -132,7 +133,11 @@ fn client(
 /// The client's answer, with what lingate says of how it came about.
 fn respond(answered: Answered, target: &Target, outgoing: &Outgoing, attempts: usize) -> Response<Body> {
     let mut response = bare(answered);
-    tell(response.headers_mut(), target, &outgoing.lost, attempts);
+    let headers = response.headers_mut();
+    tell(headers, target, &outgoing.lost, attempts);
+    if let Some(value) = outgoing.warning.as_deref().and_then(|warning| HeaderValue::try_from(warning).ok()) {
+        headers.insert(WARNING, value);
+    }
     response
 }
 
@@ -176,14 +181,23 @@ fn dropped(lost: &[String]) -> Option<HeaderValue> {
 }
 
 /// The answer to a client that only wants a model loaded, where there is nothing to load.
-fn loaded(client: &Client, id: DialectId, envelope: &Envelope<'_>, model: &VirtualModel) -> Option<Response<Body>> {
+fn loaded(
+    client: &Client,
+    id: DialectId,
+    envelope: &Envelope<'_>,
+    model: &VirtualModel,
+) -> Result<Option<Response<Body>>, Failure> {
     let operation = client.operation;
     if model.targets.iter().any(|target| target.endpoint.backend.native(id, operation, &[]).is_some()) {
-        return None;
+        return Ok(None);
     }
     let mut out = Vec::new();
     let at = stamp(client.started);
-    client.dialect.answer_load(operation, &envelope.object, &envelope.model, at, &mut out).then(|| json(out))
+    if !client.dialect.answer_load(operation, &envelope.object, &envelope.model, at, &mut out) {
+        return Ok(None);
+    }
+    client.dialect.check(operation, &envelope.object)?;
+    Ok(Some(json(out)))
 }
 
 /// The operator's own words in place of a failure; marked by a header.

@@ -34,6 +34,8 @@ pub struct Endpoint {
     /// Query members of every call, encoded, without a question mark.
     query: String,
     headers: HeaderMap,
+    /// The same for calls that carry JSON: made once, so that a call need not add to its copy.
+    json_headers: HeaderMap,
     /// Targets of the backend's own routes, made once.
     routes: Vec<(&'static str, Uri)>,
     transport: Transport,
@@ -64,6 +66,8 @@ pub struct EndpointCall {
     pub path: Path,
     /// Query of this call, encoded, without a question mark.
     pub query: String,
+    /// Whether the body is JSON.
+    pub json: bool,
     /// Headers of this call; credentials and the endpoint's own are added.
     pub headers: HeaderMap,
     /// The body.
@@ -88,6 +92,7 @@ impl EndpointCall {
             method: Method::GET,
             path: Path::Root(path.to_owned()),
             query: String::new(),
+            json: false,
             headers: HeaderMap::new(),
             body: Segments::default(),
         }
@@ -95,9 +100,8 @@ impl EndpointCall {
 
     /// A POST of JSON.
     pub fn post(path: Path, body: impl Into<Segments>) -> Self {
-        let mut headers = HeaderMap::with_capacity(4);
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        Self { method: Method::POST, path, query: String::new(), headers, body: body.into() }
+        let (query, headers) = (String::new(), HeaderMap::new());
+        Self { method: Method::POST, path, query, json: true, headers, body: body.into() }
     }
 }
 
@@ -120,14 +124,22 @@ impl Endpoint {
         let session = (signs_in && backend.signs_in)
             .then(|| Session::new(account(config), cache.clone(), openwebui::system_clock()));
         let query = encode_query(&config.query);
+        let transport = transport(config, whole, proxies)?;
+        let mut headers = fixed_headers(config, backend)?;
+        if let Transport::Http(upstream) = &transport {
+            upstream.name_host(&mut headers);
+        }
+        let mut json_headers = headers.clone();
+        json_headers.entry(header::CONTENT_TYPE).or_insert(HeaderValue::from_static("application/json"));
         Ok(Self {
             backend,
             routes: routes(backend, &root, &query),
             root,
             bare: config.url.path().trim_end_matches('/').to_owned(),
             query,
-            headers: fixed_headers(config, backend)?,
-            transport: transport(config, whole, proxies)?,
+            headers,
+            json_headers,
+            transport,
             session,
             shown_name: HeaderValue::try_from(config.name.as_str()).unwrap_or(HeaderValue::from_static("?")),
             secrets: Secrets::of(config),
@@ -173,12 +185,21 @@ impl Endpoint {
         };
         let target = self.uri(&call)?;
         // The call's own headers stand in the place of the endpoint's.
-        let mut headers = self.headers.clone();
-        headers.reserve(call.headers.len() + 2);
+        let mut headers = if call.json { self.json_headers.clone() } else { self.headers.clone() };
         headers.extend(call.headers);
-        let mut call = Call { method: call.method, target, headers, body: call.body };
+        let call = Call { method: call.method, target, headers, body: call.body };
         let Some(session) = &self.session else { return upstream.send(call).await.map_err(|error| failure(&error)) };
 
+        // Boxed: most endpoints have no session.
+        Box::pin(self.call_signed_in(upstream, session, call)).await
+    }
+
+    async fn call_signed_in(
+        &self,
+        upstream: &Arc<Upstream>,
+        session: &Arc<Session>,
+        mut call: Call,
+    ) -> Result<Answer, Failure> {
         let token = self.token(session, upstream).await?;
         call.headers.insert(header::AUTHORIZATION, token.header().clone());
         let answer = upstream.send(call.clone()).await.map_err(|error| failure(&error))?;

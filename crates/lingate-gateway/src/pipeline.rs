@@ -107,14 +107,14 @@ where
     authenticate(exchange)?;
     // Only now is the body read: nobody without a key makes lingate hold one.
     let body = read_body(exchange, body).await?;
+    // Boxed where chats do not go: the room for a request's state is that of its largest branch.
     match route {
         Route::Chat(dialect, operation) => chat::serve(exchange, dialect, operation, body).await,
-        Route::PassThrough(path) => passthrough::serve(exchange, path, body).await,
-        Route::Completions => passthrough::serve(exchange, "/completions", body).await,
-        Route::Embeddings(id) => embeddings::serve(exchange, id, body).await,
-        Route::Responses => passthrough::serve(exchange, "/responses", body).await,
+        Route::PassThrough(path) => Box::pin(passthrough::serve(exchange, path, body)).await,
+        Route::Embeddings(id) => Box::pin(embeddings::serve(exchange, id, body)).await,
+        Route::Responses => Box::pin(passthrough::serve(exchange, "/responses", body)).await,
         Route::Reload001 | Route::Debug001 => own::seed001(exchange, &route),
-        route => models::serve(exchange, &route, &body).await,
+        route => Box::pin(models::serve(exchange, &route, &body)).await,
     }
 }
 

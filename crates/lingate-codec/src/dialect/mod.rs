@@ -21,12 +21,19 @@ mod envelope;
 mod floats;
 mod halves;
 pub mod ollama;
+mod openai_answer;
+mod openai_around;
 pub mod openai_chat;
+pub mod openai_completions;
 pub mod openai_embeddings;
+mod openai_error;
+mod openai_relay;
+mod openai_tap;
+mod openai_usage;
 
 use crate::frame::{Frame, Framing};
 use crate::ir::{Answer, ApiError, Concept, Event, Family, Loss, Operation, Request};
-use crate::json::{Edits, Object};
+use crate::json::{Edits, Object, Raw};
 use std::ops::Range;
 
 pub use embeddings::{EmbeddingsDialect, EmbeddingsId};
@@ -41,10 +48,17 @@ pub enum DialectId {
     AnthropicMessages,
     /// Ollama's native API.
     Ollama,
+    /// OpenAI's older Completions.
+    OpenAiCompletions,
 }
 
 /// All dialects. A new one is a folder and a line, here and in [`DialectId::dialect`].
-static TABLE: [&dyn Dialect; 3] = [&openai_chat::OpenAiChat, &anthropic_messages::AnthropicMessages, &ollama::Ollama];
+static TABLE: [&dyn Dialect; 4] = [
+    &openai_chat::OpenAiChat,
+    &anthropic_messages::AnthropicMessages,
+    &ollama::Ollama,
+    &openai_completions::OpenAiCompletions,
+];
 
 impl DialectId {
     /// The dialect itself.
@@ -53,6 +67,7 @@ impl DialectId {
             Self::OpenAiChat => TABLE[0],
             Self::AnthropicMessages => TABLE[1],
             Self::Ollama => TABLE[2],
+            Self::OpenAiCompletions => TABLE[3],
         }
     }
 
@@ -127,6 +142,15 @@ pub struct RelayWants<'w> {
     pub strip: &'w [String],
 }
 
+/// What the gateway adds to a request, and a dialect must count in.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Additions {
+    /// Bytes of text.
+    pub bytes: u64,
+    /// The answer's bound, where the request has none.
+    pub max_tokens: Option<u64>,
+}
+
 /// What an encoder of answers must know that the answer does not tell.
 #[derive(Debug, Clone)]
 pub struct AnswerContext {
@@ -176,6 +200,11 @@ pub trait Dialect: Sync {
         let _ = operation;
         object.given("messages").is_some() || object.given("prompt").is_none()
     }
+    /// Whether a request asks for several answers side by side. One that is relayed both ways gets them; where the
+    /// answer must change its form (a stream made of a whole one), only the first would be left.
+    fn wants_several(&self, object: &Object<'_>) -> bool {
+        object.given("n").and_then(Raw::u64).is_some_and(|n| n > 1)
+    }
     /// Reads a request.
     ///
     /// # Errors
@@ -195,6 +224,17 @@ pub trait Dialect: Sync {
     /// request of this dialect: its parent member (empty: the top level), and the names that mean the same there,
     /// the one to write first.
     fn place(&self, member: &str) -> (&'static str, Vec<String>);
+
+    /// Whether servers of this dialect cut in silence what is longer than the context that they hold by default.
+    fn cuts_in_silence(&self) -> bool {
+        false
+    }
+    /// About how many tokens of context a request of this dialect needs, if it would be cut in silence: it is
+    /// longer than what servers hold by default, and does not say itself how long a context it wants.
+    fn context_needed(&self, object: &Object<'_>, added: Additions) -> Option<u64> {
+        let _ = (object, added);
+        None
+    }
 
     /// Reads a whole answer (status 2xx) into events, ending with [`Event::End`] or [`Event::Error`].
     fn decode_response(&self, operation: Operation, body: &[u8], out: &mut Vec<Event>);

@@ -9,7 +9,7 @@ use std::borrow::Cow;
 pub enum Operation {
     /// A conversation.
     Chat,
-    /// One prompt, continued or answered: Ollama's `/api/generate`.
+    /// One prompt, continued or answered: OpenAI's `/v1/completions`, Ollama's `/api/generate`.
     TextCompletion,
 }
 
@@ -117,6 +117,16 @@ impl<'a> Request<'a> {
             metadata: Metadata::default(),
             special: Vec::new(),
             extra: Vec::new(),
+        }
+    }
+
+    /// What a backend of another dialect is best asked: a prompt that stands as it is, or has text after it, is to be
+    /// continued; one that the model's template may shape is answered as well in a chat.
+    pub fn best_asked_as(&self) -> Operation {
+        let bare = [Concept::RawPrompt, Concept::Suffix].iter().any(|concept| self.special(*concept).is_some());
+        match self.operation {
+            Operation::TextCompletion if bare || self.family == Family::OpenAi => Operation::TextCompletion,
+            _ => Operation::Chat,
         }
     }
 

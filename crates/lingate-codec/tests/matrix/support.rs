@@ -1,11 +1,25 @@
-//! The three dialects, and short ways through them.
+//! The dialects, and short ways through them.
 
 use lingate_codec::dialect::{AnswerContext, Dialect, DialectId, Stamp, Target, Unsupported, path_of};
 use lingate_codec::frame::{DEFAULT_CAP, Framer};
 use lingate_codec::ir::{Event, Loss, Operation, Request};
 
-/// All dialects.
+/// All dialects of chats.
 pub(crate) const ALL: [DialectId; 3] = [DialectId::OpenAiChat, DialectId::AnthropicMessages, DialectId::Ollama];
+
+/// All dialects.
+pub(crate) const EVERY: [DialectId; 4] = [ALL[0], ALL[1], ALL[2], DialectId::OpenAiCompletions];
+
+/// Whether the dialect has thoughts, tools and turns; one that has not continues a text.
+pub(crate) fn converses(dialect: DialectId) -> bool {
+    ALL.contains(&dialect)
+}
+
+/// What an upstream is asked when a client of another dialect, or its own, asks `operation`.
+pub(crate) fn asked_of(upstream: DialectId, client: DialectId, operation: Operation) -> Operation {
+    let continues = upstream == client || !converses(upstream) || (upstream == DialectId::Ollama && !converses(client));
+    if continues { operation } else { Operation::Chat }
+}
 
 /// The dialect of that name, as golden files have it.
 pub(crate) fn named(name: &str) -> &'static dyn Dialect {
@@ -18,6 +32,7 @@ pub(crate) fn target(dialect: &dyn Dialect) -> Target<'static> {
         DialectId::OpenAiChat => ("openai", true),
         DialectId::AnthropicMessages => ("anthropic", false),
         DialectId::Ollama => ("ollama", false),
+        DialectId::OpenAiCompletions => ("openai", false),
     };
     Target { backend, sampling_extensions: false, max_completion_tokens, default_max_tokens: 4096 }
 }

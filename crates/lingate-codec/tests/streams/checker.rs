@@ -39,6 +39,7 @@ pub(crate) fn check(dialect: DialectId, stream: &str) -> Checked<Seen> {
         DialectId::OpenAiChat => OpenAi::default().read(stream),
         DialectId::AnthropicMessages => Anthropic::default().read(stream),
         DialectId::Ollama => ollama(stream),
+        DialectId::OpenAiCompletions => completions(stream),
     }
 }
 
@@ -310,6 +311,53 @@ fn ollama(stream: &str) -> Checked<Seen> {
     Ok(seen)
 }
 
+fn completions(stream: &str) -> Checked<Seen> {
+    let (mut seen, mut first, mut finished, mut counted) = (Seen::default(), None, false, false);
+    for (name, data) in events(stream)? {
+        rule(name.is_empty(), "a named event")?;
+        rule(seen.ended == Ended::Open, "something after the end")?;
+        if data == "[DONE]" {
+            rule(finished, "[DONE] without a finish reason")?;
+            seen.ended = Ended::Normally;
+            continue;
+        }
+        let value = parse(data)?;
+        if let Some(error) = value.get("error") {
+            rule(error["message"].is_string() && error["type"].is_string(), "a strange error")?;
+            rule(!finished, "an error after the finish")?;
+            seen.ended = Ended::InError;
+            continue;
+        }
+        rule(!counted, "a chunk after usage")?;
+        let head = ["id", "object", "created", "model"].map(|key| value[key].clone());
+        rule(head[0].is_string() && head[1] == "text_completion" && head[2].is_u64(), "a strange head")?;
+        rule(*first.get_or_insert_with(|| head.clone()) == head, "the head changes")?;
+        let choices = value["choices"].as_array().ok_or("no choices")?;
+        counted = value.get("usage").is_some();
+        if counted {
+            rule(choices.is_empty() && finished, "usage is not on a chunk of its own after the finish")?;
+            continue;
+        }
+        rule(choices.len() == 1 && !finished, "not one choice, or one after the finish")?;
+        let choice = choices[0].as_object().ok_or("a choice is no object")?;
+        let members = ["index", "text", "logprobs", "finish_reason"];
+        rule(members.iter().all(|key| choice.contains_key(*key)), "a member of a choice is missing")?;
+        only(choice, &members)?;
+        rule(choice["index"] == 0, "a strange index")?;
+        seen.text.push_str(text(&choice["text"], "text")?);
+        let tokens = choice["logprobs"].as_object();
+        let lists = tokens
+            .map(|lists| ["tokens", "token_logprobs", "text_offset"].map(|key| lists[key].as_array().map(Vec::len)));
+        rule(lists.is_none_or(|[a, b, c]| a.is_some() && a == b && b == c), "lists of tokens that do not fit")?;
+        if let Some(reason) = choice["finish_reason"].as_str() {
+            rule(["stop", "length", "content_filter"].contains(&reason), "an unknown finish reason")?;
+            finished = true;
+        }
+    }
+    rule(!finished || seen.ended == Ended::Normally, "a finish without [DONE]")?;
+    Ok(seen)
+}
+
 fn ollama_line(value: &Value, seen: &mut Seen) -> Checked<()> {
     rule(value["model"].is_string(), "no model")?;
     let stamp = text(&value["created_at"], "created_at")?;
@@ -361,6 +409,24 @@ fn illegal_streams_are_told() {
         role.trim_end().to_owned(),
     ] {
         assert!(openai(bad.clone()).is_err(), "{bad}");
+    }
+    let chunk = |finish: &str| {
+        format!(
+            "data: {{\"id\":\"c\",\"object\":\"text_completion\",\"created\":1,\"model\":\"m\",\"choices\":[{{\"index\":0,\
+             \"text\":\"\",\"logprobs\":null,\"finish_reason\":{finish}}}]}}\n\n"
+        )
+    };
+    let (text, finish) = (chunk("null"), chunk("\"stop\""));
+    let completions = |stream: String| check(DialectId::OpenAiCompletions, &stream);
+    assert_eq!(completions(format!("{text}{finish}{done}")).map(|seen| seen.ended), Ok(Ended::Normally));
+    for bad in [
+        format!("{text}{done}"),
+        format!("{text}{finish}"),
+        format!("{finish}{finish}{done}"),
+        format!("{finish}{done}{done}"),
+        text.replace("null,", "{\"tokens\":[],\"token_logprobs\":[1],\"text_offset\":[]},"),
+    ] {
+        assert!(completions(bad.clone()).is_err(), "{bad}");
     }
     let line = |rest: &str| {
         format!(

@@ -13,6 +13,7 @@ pub(super) const BACKEND: Backend = Backend {
     ],
     optional_routes: &[
         (DialectId::OpenAiChat, Operation::Chat, "/v1/chat/completions"),
+        (DialectId::OpenAiCompletions, Operation::TextCompletion, "/v1/completions"),
         (DialectId::AnthropicMessages, Operation::Chat, "/v1/messages"),
     ],
     embeddings: &[(EmbeddingsId::OllamaEmbed, "/api/embed"), (EmbeddingsId::OllamaEmbeddings, "/api/embeddings")],

@@ -17,10 +17,10 @@ pub(crate) use reply::is_session_refusal;
 pub(crate) use session::{SIGN_IN_PATH, Session, system_clock};
 pub(crate) use token::Token;
 
-use super::{Backend, OPENAI_COMPATIBLE};
+use super::{Backend, CHAT, OPENAI_COMPATIBLE};
 
-/// Open WebUI: OpenAI-compatible below `/api`; its own models list has no `object`.
-pub(super) const BACKEND: Backend = Backend { name: "openwebui", signs_in: true, ..OPENAI_COMPATIBLE };
+/// Open WebUI: OpenAI-compatible below `/api`, chats alone; its own models list has no `object`.
+pub(super) const BACKEND: Backend = Backend { name: "openwebui", routes: &[CHAT], signs_in: true, ..OPENAI_COMPATIBLE };
 
 #[cfg(test)]
 mod tests;

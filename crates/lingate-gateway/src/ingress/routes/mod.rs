@@ -48,8 +48,6 @@ pub(crate) enum PathFamily {
 pub(crate) enum Route<'p> {
     /// An answer of a model, in a dialect that has a codec of its own.
     Chat(DialectId, Operation),
-    /// OpenAI's `/v1/completions`.
-    Completions,
     /// Vectors of texts: OpenAI's `/v1/embeddings`, Ollama's `/api/embed` and `/api/embeddings`.
     Embeddings(EmbeddingsId),
     /// OpenAI's `POST /v1/responses`.
@@ -160,7 +158,6 @@ impl To {
     fn route<'p>(self, rest: &'p str, filling: Option<Cow<'p, str>>) -> Route<'p> {
         match self {
             Self::Chat(dialect, operation) => Route::Chat(dialect, operation),
-            Self::Completions => Route::Completions,
             Self::Embeddings(id) => Route::Embeddings(id),
             Self::Responses => Route::Responses,
             Self::Models => Route::Models,

@@ -44,7 +44,6 @@ pub(super) struct Methods {
 #[derive(Clone, Copy)]
 pub(super) enum To {
     Chat(DialectId, Operation),
-    Completions,
     Embeddings(EmbeddingsId),
     Responses,
     Models,
@@ -82,6 +81,7 @@ const HEAD_POST: Methods = Methods { bits: H | P, allow: "HEAD, POST" };
 const ANY: Methods = Methods { bits: G | H | P | D | U, allow: "GET, HEAD, POST, PUT, PATCH, DELETE" };
 
 const CHAT: To = To::Chat(DialectId::OpenAiChat, Operation::Chat);
+const COMPLETIONS: To = To::Chat(DialectId::OpenAiCompletions, Operation::TextCompletion);
 const MESSAGES: To = To::Chat(DialectId::AnthropicMessages, Operation::Chat);
 const OLLAMA_CHAT: To = To::Chat(DialectId::Ollama, Operation::Chat);
 const EMBEDDINGS: To = To::Embeddings(EmbeddingsId::OpenAi);
@@ -98,7 +98,7 @@ pub(super) static TABLE: &[Row] = &[
     openai("/responses", POST, To::Responses),
     openai("/embeddings", POST, EMBEDDINGS),
     exact("/api/generate", POST, OLLAMA_GENERATE, PathFamily::Ollama),
-    openai("/completions", POST, To::Completions),
+    openai("/completions", POST, COMPLETIONS),
     openai("/models", GET, To::Models),
     anthropic("/messages/count_tokens", POST, To::CountTokens),
     // Ollama.

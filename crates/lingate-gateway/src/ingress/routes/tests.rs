@@ -22,7 +22,7 @@ fn openai_paths_have_four_prefixes() {
     for prefix in ["", "/v1", "/api/openai", "/api/openai/v1"] {
         for (path, expected) in [
             ("/chat/completions", CHAT),
-            ("/completions", Found::Route(Route::Completions)),
+            ("/completions", Found::Route(Route::Chat(DialectId::OpenAiCompletions, Operation::TextCompletion))),
             ("/embeddings", Found::Route(Route::Embeddings(EmbeddingsId::OpenAi))),
             ("/responses", Found::Route(Route::Responses)),
             ("/audio/speech", Found::Route(Route::PassThrough("/audio/speech"))),

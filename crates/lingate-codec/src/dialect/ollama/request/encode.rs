@@ -188,6 +188,11 @@ fn write_prompt(
     if user.uses_tools() || system.uses_tools() || !request.tools.is_empty() {
         return Err(reports.unsupported(Concept::Tools, "tools for a single prompt are not taken"));
     }
+    let listed = request.special(Concept::PromptList).is_some();
+    if reports.family != Family::Ollama && user.text.is_empty() && !listed {
+        // It would only load the model.
+        return Err(reports.unsupported(Concept::Prompt, "an empty prompt is not continued"));
+    }
     writer.key("prompt");
     writer.string_of(&user.text);
     if !system.text.is_empty() {
@@ -247,6 +252,9 @@ fn write_special(
             Concept::Suffix if generate => None,
             Concept::Suffix => Some("a suffix in a chat is not taken"),
             Concept::Template | Concept::Context | Concept::RawPrompt => Some("a prompt's own form is not taken"),
+            Concept::PromptList => Some("several prompts, or tokens in place of text, are not taken"),
+            Concept::Echo => Some("the prompt is not said again"),
+            Concept::BestOf => Some("the best of several answers is not chosen"),
             Concept::Modalities if text_only(extra.value) => continue,
             Concept::Modalities | Concept::AudioOutput => Some("answers other than text are not given"),
             Concept::WebSearch => Some("searching the web is not done"),

@@ -217,7 +217,7 @@ fn who_asks(writing: &mut Writing<'_, '_, '_>, w: &mut Writer<'_>) {
 /// Members that only some dialects have. Those that change the answer are refused, the others are hints.
 fn specials(writing: &mut Writing<'_, '_, '_>, w: &mut Writer<'_>) -> Result<(), Unsupported> {
     for (concept, extra) in &writing.request.special {
-        if writing.own {
+        if writing.own && !is_of_a_prompt(*concept) {
             w.raw_member(&extra.key, extra.value);
             continue;
         }
@@ -234,6 +234,9 @@ fn specials(writing: &mut Writing<'_, '_, '_>, w: &mut Writer<'_>) -> Result<(),
             Concept::Context => "the token context of an earlier answer is not taken",
             Concept::RawPrompt => "a prompt without the model's template is not taken in a chat",
             Concept::Suffix => "text after the answer is not taken in a chat",
+            Concept::PromptList => "several prompts, or tokens in place of text, are not taken in a chat",
+            Concept::Echo => "the prompt is not said again in a chat",
+            Concept::BestOf => "the best of several answers is not chosen in a chat",
             Concept::McpServers => "tool servers are not called",
             Concept::Container => "a container is not kept",
             Concept::Thread => "a conversation is not kept",
@@ -247,4 +250,9 @@ fn specials(writing: &mut Writing<'_, '_, '_>, w: &mut Writer<'_>) -> Result<(),
         return Err(Unsupported { path: Some(extra.path.clone()), ..writing.unsupported(*concept, what) });
     }
     Ok(())
+}
+
+/// Whether this is said of a prompt that is to be continued, and of no chat.
+fn is_of_a_prompt(concept: Concept) -> bool {
+    matches!(concept, Concept::Suffix | Concept::PromptList | Concept::Echo | Concept::BestOf)
 }

@@ -1,4 +1,5 @@
-//! Errors, both ways: `{"error":{"message","type","param","code"}}`, and the many other forms that upstreams send.
+//! Errors of the dialects of OpenAI's family, both ways: `{"error":{"message","type","param","code"}}`, and the many other
+//! forms that upstreams send.
 
 use crate::ir::{ApiError, ErrorKind};
 use crate::json::{Object, Raw, Writer};
@@ -22,7 +23,7 @@ struct Said<'a> {
 }
 
 /// Reads an error answer of any content type.
-pub(super) fn decode(status: u16, body: &[u8]) -> ApiError {
+pub(in crate::dialect) fn decode(status: u16, body: &[u8]) -> ApiError {
     let status = if (400..600).contains(&status) { status } else { 502 };
     let said = said_by(body);
     let message = said.message.as_deref().and_then(readable);
@@ -32,7 +33,7 @@ pub(super) fn decode(status: u16, body: &[u8]) -> ApiError {
 }
 
 /// An error inside an answer of status 200 or a stream, if `object` is one.
-pub(super) fn in_answer(object: &Object<'_>) -> Option<ApiError> {
+pub(in crate::dialect) fn in_answer(object: &Object<'_>) -> Option<ApiError> {
     let is_error = match object.given("error") {
         // Some servers send `"error": ""` or `{}` or false beside an answer.
         Some(error) => !matches!(error.bytes(), b"\"\"" | b"{}" | b"false" | b"[]"),
@@ -45,7 +46,7 @@ pub(super) fn in_answer(object: &Object<'_>) -> Option<ApiError> {
 }
 
 /// An error frame of a stream that says nothing but its name.
-pub(super) fn from_error_frame(data: &[u8]) -> ApiError {
+pub(in crate::dialect) fn from_error_frame(data: &[u8]) -> ApiError {
     from_said(said_by(data))
 }
 
@@ -59,7 +60,7 @@ fn from_said(said: Said<'_>) -> ApiError {
 }
 
 /// An answer or a frame that is no JSON object.
-pub(super) fn not_an_object(body: &[u8]) -> ApiError {
+pub(in crate::dialect) fn not_an_object(body: &[u8]) -> ApiError {
     match body.trim_ascii() {
         [] => ApiError::upstream("the upstream's answer is empty"),
         _ => ApiError::upstream("the upstream's answer is not a JSON object"),
@@ -67,7 +68,7 @@ pub(super) fn not_an_object(body: &[u8]) -> ApiError {
 }
 
 /// `finish_reason: "error"`.
-pub(super) fn finished_by_error() -> ApiError {
+pub(in crate::dialect) fn finished_by_error() -> ApiError {
     ApiError::upstream("the upstream ended the answer because of an error that it did not describe")
 }
 
@@ -233,7 +234,7 @@ impl Said<'_> {
 }
 
 /// Appends an error body.
-pub(super) fn encode(error: &ApiError, out: &mut Vec<u8>) {
+pub(in crate::dialect) fn encode(error: &ApiError, out: &mut Vec<u8>) {
     let mut w = Writer::new(out);
     w.begin_object();
     w.key("error");
@@ -270,6 +271,6 @@ fn kind_word(kind: ErrorKind) -> &'static str {
 }
 
 /// OpenAI knows no 529.
-pub(super) fn status(error: &ApiError) -> u16 {
+pub(in crate::dialect) fn status(error: &ApiError) -> u16 {
     if error.status == 529 { 503 } else { error.status }
 }
