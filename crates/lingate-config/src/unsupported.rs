@@ -97,12 +97,6 @@ const ENDPOINT: &[Rule<raw::Endpoint>] = &[
         what: "limiting an endpoint's load",
         instead: "remove it or set zeros",
     },
-    Rule {
-        key: "dialects",
-        asked: |e| e.dialects.as_ref().is_some_and(|list| list.iter().any(|d| d == "openai_responses")),
-        what: "relaying openai_responses to an upstream",
-        instead: "remove it from the list",
-    },
 ];
 
 const VIRTUAL_MODEL: &[Rule<raw::VirtualModel>] = &[

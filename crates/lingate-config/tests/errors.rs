@@ -61,7 +61,6 @@ fn what_is_not_built_is_refused_by_name() {
         ("tool_patterns: [{ name: x }]", "", "", "tool_patterns"),
         ("", "allow_model_management: true", "", "endpoints[0].allow_model_management"),
         ("", "limits: { rpm: 5 }", "", "endpoints[0].limits"),
-        ("", "dialects: [openai_responses]", "", "endpoints[0].dialects"),
         ("", "", "strategy: weighted", "virtual_models[0].strategy"),
         ("", "", "sticky: conversation", "virtual_models[0].sticky"),
         ("", "", "overflow_to: m", "virtual_models[0].overflow_to"),

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use lingate_config::{
-    AdminAuth, BackendKind, ClientAuth, Config, ExposeModels, FixedEnvironment, Format, KeySecret, Listen,
+    AdminAuth, BackendKind, ClientAuth, Config, ExposeModels, FixedEnvironment, Format, HostedTools, KeySecret, Listen,
     ListenAddress, Loaded, ResponseModel, Seed, StreamMode, ToolRepair, api_root, chat_url, example, load, parse,
     resolve_client_auth,
 };
@@ -111,6 +111,7 @@ fn every_documented_key() {
     );
     assert_eq!(pairs(&model.force), r#"seed=12345678901234567890123 user="5" top_p=1e0"#);
     assert_eq!(model.response_model, ResponseModel::Upstream);
+    assert_eq!(model.hosted_tools, HostedTools::Drop);
     assert_eq!(model.tool_repair, ToolRepair::Auto);
     assert_eq!(model.retry.attempts, 3);
     assert_eq!(config.virtual_models[1].targets[1].priority, Some(7));

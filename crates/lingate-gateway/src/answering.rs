@@ -11,7 +11,7 @@ use crate::snapshot::Target;
 use crate::upstream::{Answer, AnswerBody};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
-use lingate_codec::dialect::{AnswerContext, Dialect};
+use lingate_codec::dialect::{AnswerContext, Dialect, Remembered};
 use lingate_codec::frame::Framing;
 use lingate_codec::ir::{Answer as WholeAnswer, ApiError, Event, Operation};
 use lingate_codec::relay::{RelayedAnswer, rename};
@@ -36,6 +36,8 @@ pub(crate) struct Client {
     pub created: u64,
     /// What was asked.
     pub operation: Operation,
+    /// What of the request the answer must keep to.
+    pub remembered: Remembered,
     /// Whether the answer's model is to have the name that was asked for.
     pub rename: bool,
     /// The request's id as the client is told it.
@@ -59,6 +61,8 @@ impl Client {
             created: self.created,
             operation: self.operation,
             include_usage: self.include_usage,
+            tools: self.remembered.tools.clone(),
+            echo: self.remembered.echo.clone(),
         }
     }
 }

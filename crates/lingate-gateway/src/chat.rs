@@ -121,6 +121,7 @@ fn client(
         id: exchange.id,
         created: exchange.unix.as_secs(),
         operation,
+        remembered: dialect.dialect().remember(&envelope.object),
         rename: model.config.response_model == ResponseModel::Requested,
         shown_id: exchange.shown_id.clone(),
         started: exchange.started,

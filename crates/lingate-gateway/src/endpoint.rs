@@ -12,7 +12,8 @@ use crate::upstream::{
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use hyper_util::client::proxy::matcher::Matcher;
-use lingate_codec::ir::ApiError;
+use lingate_codec::dialect::DialectId;
+use lingate_codec::ir::{ApiError, Operation};
 use lingate_config::{Config, api_root};
 use lingate_store::SealedCache;
 use std::sync::Arc;
@@ -36,6 +37,8 @@ pub struct Endpoint {
     headers: HeaderMap,
     /// The same for calls that carry JSON: made once, so that a call need not add to its copy.
     json_headers: HeaderMap,
+    /// The dialects that are switched on besides its kind's own.
+    dialects: Vec<String>,
     /// Targets of the backend's own routes, made once.
     routes: Vec<(&'static str, Uri)>,
     transport: Transport,
@@ -133,6 +136,7 @@ impl Endpoint {
         json_headers.entry(header::CONTENT_TYPE).or_insert(HeaderValue::from_static("application/json"));
         Ok(Self {
             backend,
+            dialects: dialects(config),
             routes: routes(backend, &root, &query),
             root,
             bare: config.url.path().trim_end_matches('/').to_owned(),
@@ -163,6 +167,11 @@ impl Endpoint {
         if let Some(session) = &self.session {
             session.flushed().await;
         }
+    }
+
+    /// The path for requests of this dialect, below the API root, if it takes them natively.
+    pub fn native(&self, dialect: DialectId, operation: Operation) -> Option<&'static str> {
+        self.backend.native(dialect, operation, &self.dialects)
     }
 
     /// What its dialect's encoder must know.
@@ -247,7 +256,7 @@ impl Endpoint {
             Path::Root(path) => (&self.root, path.as_str()),
             Path::Bare(path) => (&self.bare, path.as_str()),
         };
-        let mut target = format!("{base}{path}");
+        let mut target = joined(base, path);
         for (index, query) in [&self.query, &call.query].into_iter().filter(|query| !query.is_empty()).enumerate() {
             target.push(if index == 0 { '?' } else { '&' });
             target.push_str(query);
@@ -269,7 +278,24 @@ impl Endpoint {
 fn routes(backend: &Backend, root: &str, query: &str) -> Vec<(&'static str, Uri)> {
     let query = if query.is_empty() { String::new() } else { format!("?{query}") };
     let all = backend.routes.iter().chain(backend.optional_routes);
-    all.filter_map(|(_, _, path)| Some((*path, format!("{root}{path}{query}").parse().ok()?))).collect()
+    all.filter_map(|(_, _, path)| Some((*path, (joined(root, path) + &query).parse().ok()?))).collect()
+}
+
+/// A path below the API root, or below the folder that the root stands in if it begins with `/..`.
+fn joined(root: &str, path: &str) -> String {
+    match path.strip_prefix("/..") {
+        Some(beside) => format!("{}{beside}", root.rsplit_once('/').map_or("", |(folder, _)| folder)),
+        None => format!("{root}{path}"),
+    }
+}
+
+/// What the configuration switches on; and OpenAI itself speaks Responses.
+fn dialects(config: &lingate_config::Endpoint) -> Vec<String> {
+    let mut all = config.dialects.clone();
+    if config.url.host_str() == Some("api.openai.com") {
+        all.push(DialectId::OpenAiResponses.name().to_owned());
+    }
+    all
 }
 
 fn account(config: &lingate_config::Endpoint) -> Account {
@@ -362,4 +388,34 @@ fn encode_query(pairs: &[(String, lingate_config::Secret)]) -> String {
         serializer.append_pair(name, value.expose());
     }
     serializer.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{dialects, joined};
+    use lingate_config::{BackendKind, Endpoint};
+
+    #[test]
+    fn paths_are_below_the_root_or_beside_it() {
+        for (root, path, expected) in [
+            ("/v1", "/responses", "/v1/responses"),
+            ("", "/v1/responses", "/v1/responses"),
+            ("/api", "/../openai/responses", "/openai/responses"),
+            ("/webui/api", "/../openai/responses", "/webui/openai/responses"),
+            ("", "/../openai/responses", "/openai/responses"),
+        ] {
+            assert_eq!(joined(root, path), expected);
+        }
+    }
+
+    #[test]
+    fn openai_itself_speaks_responses() {
+        let speaks = |url: &str| {
+            let mut endpoint = Endpoint::new("e", BackendKind::Openai, url).unwrap();
+            endpoint.dialects = vec!["anthropic_messages".to_owned()];
+            dialects(&endpoint)
+        };
+        assert_eq!(speaks("https://api.openai.com/v1"), ["anthropic_messages", "openai_responses"]);
+        assert_eq!(speaks("https://api.openai.com.evil.invalid/v1"), ["anthropic_messages"]);
+    }
 }

@@ -1,6 +1,7 @@
 //! From the client's request to the target's: splice where the dialects are the same, decode and encode where
 //! they are not. Pure.
 
+mod hosted;
 pub(crate) mod members;
 mod window;
 
@@ -13,7 +14,7 @@ use bytes::Bytes;
 use lingate_codec::dialect::{Dialect, DialectId, Envelope, RelayWants, Unsupported, malformed, parse_object, path_of};
 use lingate_codec::ir::{ApiError, Concept, Loss, Message, Operation, Request, Role};
 use lingate_codec::json::{Edits, Object, Raw};
-use lingate_config::StreamMode;
+use lingate_config::{HostedTools, StreamMode};
 
 pub(crate) use window::KnownContext;
 
@@ -82,8 +83,7 @@ pub(crate) fn prepare(
     let stream = incoming.envelope.stream && !never;
     let name = if target.model.is_empty() { &*incoming.envelope.model } else { target.model.as_str() };
     let plan = Plan { model, target, name, stream, known };
-    let backend = target.endpoint.backend;
-    let native = backend.native(incoming.dialect, incoming.operation, &config.dialects);
+    let native = target.endpoint.native(incoming.dialect, incoming.operation);
     match native {
         Some(path) if incoming.dialect.dialect().can_relay(incoming.operation, &incoming.envelope.object) => {
             relay(incoming, &plan, path)
@@ -92,13 +92,25 @@ pub(crate) fn prepare(
             // What is written anew is checked to the last character; the envelope of a long body was not.
             Raw::check(incoming.body).map_err(|error| malformed(&error))?;
             let request = incoming.dialect.dialect().decode_request(incoming.operation, incoming.body)?;
-            let route = match native {
-                Some(path) => (incoming.dialect, incoming.operation, path),
-                None => backend.translated(request.best_asked_as()),
-            };
-            re_encode(incoming, request, &plan, route)
+            match native {
+                Some(path) => re_encode(incoming, request, &plan, (incoming.dialect, incoming.operation, path)),
+                None => translate(incoming, request, &plan),
+            }
         }
     }
+}
+
+/// In the backend's own dialect; what that cannot say, its other one may.
+fn translate(incoming: &Incoming<'_>, request: Request<'_>, plan: &Plan<'_>) -> Result<Outgoing, Failure> {
+    let endpoint = &plan.target.endpoint;
+    let own = endpoint.backend.translated(request.best_asked_as());
+    let Some(path) = endpoint.native(DialectId::OpenAiResponses, Operation::Chat) else {
+        return re_encode(incoming, request, plan, own);
+    };
+    re_encode(incoming, request.clone(), plan, own).or_else(|refusal| {
+        let other = (DialectId::OpenAiResponses, Operation::Chat, path);
+        re_encode(incoming, request, plan, other).map_err(|_| refusal)
+    })
 }
 
 fn relay(incoming: &Incoming<'_>, plan: &Plan<'_>, path: &'static str) -> Result<Outgoing, Failure> {
@@ -178,9 +190,12 @@ fn re_encode<'a>(
         description.default_max_tokens = limit;
     }
     let (mut loss, mut body) = (Loss::new(), Vec::with_capacity(incoming.body.len() + 256));
+    if model.config.hosted_tools == HostedTools::Drop && dialect.id() != incoming.dialect {
+        hosted::drop(&mut request, &incoming.envelope.object, &mut loss);
+    }
     dialect
         .encode_request(&request, &description, &mut loss, &mut body)
-        .map_err(|unsupported| refused(client, backend.name, &unsupported))?;
+        .map_err(|unsupported| refused(client, backend.name, unsupported, &request))?;
     let lost = loss.paths(|concept| path_of(client, concept));
     lossless(model, backend.name, &lost)?;
     let (body, warning) = finish(dialect, body, plan)?;
@@ -224,7 +239,7 @@ fn finish(dialect: &dyn Dialect, mut body: Vec<u8>, plan: &Plan<'_>) -> Result<(
 /// Of an answer that changes its form the first choice is read.
 fn only_one(client: &dyn Dialect, backend: &str) -> Failure {
     let reason = "of several answers only one would be left".to_owned();
-    refused(client, backend, &Unsupported { concept: Concept::N, path: None, reason })
+    unsupported(path_of(client, Concept::N), backend, &Unsupported { concept: Concept::N, path: None, reason })
 }
 
 /// A model that is strict refuses what would lose something.
@@ -238,9 +253,10 @@ pub(crate) fn lossless(model: &VirtualModel, backend: &str, lost: &[String]) -> 
     }
 }
 
-fn refused(client: &dyn Dialect, backend: &str, refused: &Unsupported) -> Failure {
+fn refused(client: &dyn Dialect, backend: &str, mut refused: Unsupported, request: &Request<'_>) -> Failure {
+    refused.reason += hosted::hint(request, &refused);
     let path = refused.path.as_deref().unwrap_or_else(|| path_of(client, refused.concept));
-    unsupported(path, backend, refused)
+    unsupported(path, backend, &refused)
 }
 
 /// The 400 for what a target cannot take.

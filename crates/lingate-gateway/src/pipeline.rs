@@ -14,7 +14,7 @@ use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use lingate_codec::dialect::DialectId;
-use lingate_codec::ir::ApiError;
+use lingate_codec::ir::{ApiError, Operation};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -112,7 +112,7 @@ where
         Route::Chat(dialect, operation) => chat::serve(exchange, dialect, operation, body).await,
         Route::PassThrough(path) => Box::pin(passthrough::serve(exchange, path, body)).await,
         Route::Embeddings(id) => Box::pin(embeddings::serve(exchange, id, body)).await,
-        Route::Responses => Box::pin(passthrough::serve(exchange, "/responses", body)).await,
+        Route::Responses => chat::serve(exchange, DialectId::OpenAiResponses, Operation::Chat, body).await,
         Route::Reload001 | Route::Debug001 => own::seed001(exchange, &route),
         route => Box::pin(models::serve(exchange, &route, &body)).await,
     }
@@ -171,6 +171,7 @@ fn unread(error: BodyError) -> ApiError {
 fn dialect_of(route: &Route<'_>, exchange: &Exchange<'_>) -> DialectId {
     match route {
         Route::Chat(dialect, _) => *dialect,
+        Route::Responses => DialectId::OpenAiResponses,
         Route::Embeddings(id) => id.dialect().errors(),
         Route::CountTokens | Route::AnthropicHead => DialectId::AnthropicMessages,
         Route::Models | Route::Model(_) if exchange.parts.headers.contains_key(ANTHROPIC_VERSION) => {

@@ -16,11 +16,22 @@ use std::path::Path;
 use support::TestGateway;
 
 /// Client and backend dialects that are not built yet, as the cases name them.
-const NOT_YET: [&str; 3] = ["openai_responses", "runpod", "runpod_openai"];
+const NOT_YET: [&str; 2] = ["runpod", "runpod_openai"];
+
+/// Cases of answers that are stored, which is not built yet.
+const STORED: [&str; 2] = ["resp_previous_response_id_replays", "resp_unknown_previous_id_refused"];
 
 /// The client models whose endpoints can be configured.
-const MODELS: [&str; 7] =
-    ["fx-openai", "fx-vllm", "fx-anthropic", "fx-ollama", "fx-openwebui", "fx-together", "fx-deepinfra"];
+const MODELS: [&str; 8] = [
+    "fx-openai",
+    "fx-vllm",
+    "fx-anthropic",
+    "fx-ollama",
+    "fx-openwebui",
+    "fx-together",
+    "fx-deepinfra",
+    "fx-responses",
+];
 
 /// Defects that are known: the beginnings of the cases' names, and what is wanting. These cases must fail, so that no
 /// line stays here for longer than it is true.
@@ -36,6 +47,9 @@ fn is_known(case: &str) -> bool {
 }
 
 fn is_supported(case: &Case) -> bool {
+    if STORED.contains(&case.name.as_str()) {
+        return false;
+    }
     let (client, backend) = required_dialects(case);
     !NOT_YET.contains(&client) && !NOT_YET.contains(&backend)
 }

@@ -16,6 +16,7 @@
 //! Nothing is invented: no default temperature; a default `max_tokens` only where the target's dialect needs one.
 
 pub mod anthropic_messages;
+mod arguments;
 pub mod embeddings;
 mod envelope;
 mod floats;
@@ -28,8 +29,10 @@ pub mod openai_completions;
 pub mod openai_embeddings;
 mod openai_error;
 mod openai_relay;
+pub mod openai_responses;
 mod openai_tap;
 mod openai_usage;
+mod remembered;
 
 use crate::frame::{Frame, Framing};
 use crate::ir::{Answer, ApiError, Concept, Event, Family, Loss, Operation, Request};
@@ -38,6 +41,7 @@ use std::ops::Range;
 
 pub use embeddings::{EmbeddingsDialect, EmbeddingsId};
 pub use envelope::{Envelope, malformed, parse_object};
+pub use remembered::{Echo, Remembered, ToolForm};
 
 /// A wire format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -50,14 +54,17 @@ pub enum DialectId {
     Ollama,
     /// OpenAI's older Completions.
     OpenAiCompletions,
+    /// OpenAI Responses.
+    OpenAiResponses,
 }
 
 /// All dialects. A new one is a folder and a line, here and in [`DialectId::dialect`].
-static TABLE: [&dyn Dialect; 4] = [
+static TABLE: [&dyn Dialect; 5] = [
     &openai_chat::OpenAiChat,
     &anthropic_messages::AnthropicMessages,
     &ollama::Ollama,
     &openai_completions::OpenAiCompletions,
+    &openai_responses::OpenAiResponses,
 ];
 
 impl DialectId {
@@ -68,6 +75,7 @@ impl DialectId {
             Self::AnthropicMessages => TABLE[1],
             Self::Ollama => TABLE[2],
             Self::OpenAiCompletions => TABLE[3],
+            Self::OpenAiResponses => TABLE[4],
         }
     }
 
@@ -164,6 +172,10 @@ pub struct AnswerContext {
     pub operation: Operation,
     /// Whether an OpenAI client asked for a stream's usage frame.
     pub include_usage: bool,
+    /// Tools whose calls the client knows in another form than a function's ([`Dialect::remember`]).
+    pub tools: Vec<ToolForm>,
+    /// Members of the request that the answer repeats ([`Dialect::remember`]).
+    pub echo: Echo,
 }
 
 /// A moment, passed in by the caller: this crate has no clock.
@@ -210,6 +222,11 @@ pub trait Dialect: Sync {
     /// # Errors
     /// A 400 whose `param` is the JSON path at fault.
     fn decode_request<'a>(&self, operation: Operation, body: &'a [u8]) -> Result<Request<'a>, ApiError>;
+    /// What of a request its answer must keep to: goes into the [`AnswerContext`].
+    fn remember(&self, object: &Object<'_>) -> Remembered {
+        let _ = object;
+        Remembered::default()
+    }
     /// Appends a request to `out` and what could not be said to `loss`.
     fn encode_request(
         &self,
@@ -260,6 +277,10 @@ pub trait Dialect: Sync {
     fn decode_error(&self, status: u16, body: &[u8]) -> ApiError;
     /// Appends an error body.
     fn encode_error(&self, error: &ApiError, request_id: &str, out: &mut Vec<u8>);
+    /// Appends an error as the data of a stream's event or line, where that is not its body.
+    fn encode_stream_error(&self, error: &ApiError, request_id: &str, out: &mut Vec<u8>) {
+        self.encode_error(error, request_id, out);
+    }
     /// Where a request asks only that a model be loaded or unloaded, appends the answer of a backend that has
     /// nothing to load, and says so.
     fn answer_load(
@@ -272,6 +293,10 @@ pub trait Dialect: Sync {
     ) -> bool {
         let _ = (operation, object, model, at, out);
         false
+    }
+    /// Whether a frame's data is an error that a client of this dialect understands; a broken frame is not.
+    fn is_error_frame(&self, data: &[u8]) -> bool {
+        Object::parse(data).is_ok_and(|object| object.given("error").is_some())
     }
     /// The name of the SSE event that carries an error inside a stream; empty where errors are unnamed.
     fn error_event(&self) -> &'static str {

@@ -69,6 +69,14 @@ pub enum Concept {
     Speed,
     McpServers,
     Thread,
+    PreviousResponse,
+    Conversation,
+    Background,
+    PromptTemplate,
+    Truncation,
+    Include,
+    MaxToolCalls,
+    ClientMetadata,
 }
 
 impl Concept {

@@ -178,3 +178,18 @@ fn unsigned_thoughts_are_not_sent_to_anthropic() {
     assert_eq!(value["messages"][3]["content"], json!([body["messages"][3]["content"][1]]));
     assert_eq!(value["thinking"], json!({"type": "disabled"}), "thinking needs a thought before the call");
 }
+
+/// A member that one of OpenAI's dialects does not know must not speak in the other's name.
+#[test]
+fn members_do_not_change_their_meaning_on_the_way() {
+    let body = json!({"model": "m", "input": "Q", "messages": [], "n": 3, "max_tokens": 1, "seed": "x", "y": 1});
+    let chat = sent("openai_responses", &body, "openai_chat").unwrap();
+    let expected =
+        json!({"model": "claude-sonnet-4-5", "messages": [{"role": "user", "content": "Q"}], "stream": false, "y": 1});
+    assert_eq!(chat, expected);
+    let body = json!({"model": "m", "messages": [{"role": "user", "content": "Q"}], "input": "Z", "background": true,
+                      "previous_response_id": "resp_1", "text": {}, "y": 1});
+    let items = json!([{"type": "message", "role": "user", "content": "Q"}]);
+    let expected = json!({"model": "claude-sonnet-4-5", "input": items, "stream": false, "store": false, "y": 1});
+    assert_eq!(sent("openai_chat", &body, "openai_responses").unwrap(), expected);
+}

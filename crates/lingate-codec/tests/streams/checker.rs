@@ -1,5 +1,6 @@
 //! A strict reader of streams for each dialect, written from the wire's rules and not from the encoders.
 
+use crate::responses;
 use lingate_codec::dialect::DialectId;
 use serde_json::{Map, Value, json};
 
@@ -31,7 +32,7 @@ pub(crate) struct Call {
     pub(crate) arguments: String,
 }
 
-type Checked<T> = Result<T, String>;
+pub(crate) type Checked<T> = Result<T, String>;
 
 /// Reads a stream; an error says which rule is broken, and where.
 pub(crate) fn check(dialect: DialectId, stream: &str) -> Checked<Seen> {
@@ -40,18 +41,19 @@ pub(crate) fn check(dialect: DialectId, stream: &str) -> Checked<Seen> {
         DialectId::AnthropicMessages => Anthropic::default().read(stream),
         DialectId::Ollama => ollama(stream),
         DialectId::OpenAiCompletions => completions(stream),
+        DialectId::OpenAiResponses => responses::Responses::default().read(stream),
     }
 }
 
-fn rule(kept: bool, rule: &str) -> Checked<()> {
+pub(crate) fn rule(kept: bool, rule: &str) -> Checked<()> {
     if kept { Ok(()) } else { Err(rule.to_owned()) }
 }
 
-fn text<'v>(value: &'v Value, what: &str) -> Checked<&'v str> {
+pub(crate) fn text<'v>(value: &'v Value, what: &str) -> Checked<&'v str> {
     value.as_str().ok_or_else(|| format!("{what} is no text"))
 }
 
-fn only(object: &Map<String, Value>, allowed: &[&str]) -> Checked<()> {
+pub(crate) fn only(object: &Map<String, Value>, allowed: &[&str]) -> Checked<()> {
     match object.keys().find(|key| !allowed.contains(&key.as_str())) {
         Some(key) => Err(format!("an unknown member `{key}`")),
         None => Ok(()),
@@ -59,7 +61,7 @@ fn only(object: &Map<String, Value>, allowed: &[&str]) -> Checked<()> {
 }
 
 /// Server-sent events of at most an `event` and a `data` line; comments are passed over.
-fn events(stream: &str) -> Checked<Vec<(&str, &str)>> {
+pub(crate) fn events(stream: &str) -> Checked<Vec<(&str, &str)>> {
     rule(stream.is_empty() || stream.ends_with("\n\n"), "the last event is not closed")?;
     let mut found = Vec::new();
     for event in stream.split_terminator("\n\n").filter(|event| !event.starts_with(':')) {
@@ -74,7 +76,7 @@ fn events(stream: &str) -> Checked<Vec<(&str, &str)>> {
     Ok(found)
 }
 
-fn parse(data: &str) -> Checked<Value> {
+pub(crate) fn parse(data: &str) -> Checked<Value> {
     serde_json::from_str(data).map_err(|error| format!("{error}: {data}"))
 }
 

@@ -124,7 +124,7 @@ proptest! {
                 let arguments = match (dialect, call.arguments()) {
                     (DialectId::AnthropicMessages, arguments) => arguments,
                     (_, arguments) if arguments.is_empty() => "{}".to_owned(),
-                    (DialectId::OpenAiChat | DialectId::OpenAiCompletions, arguments) => arguments,
+                    (DialectId::OpenAiChat | DialectId::OpenAiCompletions | DialectId::OpenAiResponses, arguments) => arguments,
                     // As the checker's own reader writes it.
                     (DialectId::Ollama, arguments) => {
                         serde_json::from_str::<serde_json::Value>(&arguments).unwrap().to_string()

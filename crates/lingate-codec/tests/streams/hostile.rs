@@ -16,6 +16,23 @@ use std::sync::LazyLock;
 
 /// All members that a decoder looks for, more or less.
 const KEYS: &[&str] = &[
+    "output",
+    "output_index",
+    "item",
+    "item_id",
+    "content_index",
+    "summary_index",
+    "summary",
+    "response",
+    "status",
+    "encrypted_content",
+    "annotation",
+    "annotations",
+    "refusal",
+    "part",
+    "logprobs",
+    "call_id",
+    "incomplete_details",
     "model",
     "name",
     "stream",
@@ -328,7 +345,10 @@ fn try_request(dialect: &dyn Dialect, operation: Operation, body: &[u8]) {
         let read = upstream.dialect().decode_request(operation, &out);
         // A conversation of nothing, or a picture that is no base64, is the upstream's to refuse.
         let fair = match &read {
-            Err(error) => error.param.as_deref().is_some_and(|path| path == "messages" || path.contains("images[")),
+            Err(error) => error
+                .param
+                .as_deref()
+                .is_some_and(|path| path == "messages" || path == "input" || path.contains("images[")),
             Ok(_) => true,
         };
         assert!(fair, "{}: {read:?}: {}", upstream.name(), String::from_utf8_lossy(&out));
@@ -416,7 +436,7 @@ fn try_all(value: &Value) {
 fn frames(dialect: DialectId, documents: &[Value]) -> String {
     let frame = |document: &Value| match dialect {
         DialectId::OpenAiChat | DialectId::OpenAiCompletions => format!("data: {document}\n\n"),
-        DialectId::AnthropicMessages => {
+        DialectId::AnthropicMessages | DialectId::OpenAiResponses => {
             format!(
                 "event: {}\ndata: {document}\n\n",
                 document["type"].as_str().unwrap_or_default().replace(['\n', '\r'], "")

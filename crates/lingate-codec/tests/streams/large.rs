@@ -94,6 +94,19 @@ fn large_requests(count: usize) -> Vec<(&'static str, String)> {
                 )
             })),
         ),
+        (
+            "items",
+            format!(
+                r#"{{"model":"m","input":[{},{}]}}"#,
+                many(&|n| {
+                    format!(
+                        r#"{{"type":"{}","call_id":"c{n}","name":"f{n}","namespace":"n","input":"i","x":1,"role":"assistant","content":"t"}}"#,
+                        ["function_call", "custom_tool_call", "function_call", "message"][n % 4]
+                    )
+                }),
+                many(&|n| format!(r#"{{"type":"function_call_output","call_id":"c{n}","output":"r"}}"#))
+            ),
+        ),
         ("depth", messages(format!(r#"{{"role":"user","content":{}1{}}}"#, "[".repeat(count), "]".repeat(count)))),
         ("backslashes", messages(format!(r#"{{"role":"user","content":"{}"}}"#, "\\\\".repeat(count * 10)))),
     ]
@@ -121,6 +134,16 @@ fn large_members(count: usize) -> Vec<(&'static str, String)> {
                 r#"{{"model":"m","max_tokens":9,"messages":[{user}],"tools":[{}],"tool_choice":{{"type":"allowed_tools","allowed_tools":{{"mode":"auto","tools":[{}]}}}}}}"#,
                 many(&|n| format!(r#"{{"type":"function","function":{{"name":"f{n}","x":1}}}}"#)),
                 many(&|n| format!(r#"{{"type":"function","function":{{"name":"f{n}"}}}}"#))
+            ),
+        ),
+        (
+            "groups of tools",
+            format!(
+                r#"{{"model":"m","input":[{}],"tools":[{},{{"type":"namespace","name":"n","tools":[{}]}}],"tool_choice":{{"type":"allowed_tools","mode":"auto","tools":[{}]}}}}"#,
+                many(&|n| format!(r#"{{"type":"function_call","call_id":"c","name":"f{n}","namespace":"n"}}"#)),
+                many(&|_| r#"{"type":"custom","name":"c"}"#.to_owned()),
+                many(&|n| format!(r#"{{"type":"function","name":"f{}"}}"#, n / 2)),
+                many(&|n| format!(r#"{{"type":"function","name":"f{n}","namespace":"n"}}"#))
             ),
         ),
         (

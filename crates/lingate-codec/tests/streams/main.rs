@@ -6,6 +6,7 @@ mod events;
 mod hostile;
 mod large;
 mod requests;
+mod responses;
 mod scripts;
 #[path = "../matrix/support.rs"]
 #[expect(dead_code, reason = "shared with the golden tests, which use more of it")]

@@ -14,13 +14,13 @@ use serde_json::{Value, json};
 #[derive(Debug, Clone)]
 pub(crate) struct Habits {
     /// Something between frames that means nothing.
-    keep_alive: u8,
+    pub(crate) keep_alive: u8,
     /// Where usage stands.
-    usage: u8,
+    pub(crate) usage: u8,
     /// How the end is said.
-    finish: u8,
+    pub(crate) finish: u8,
     /// Whether texts of one frame are put together where the dialect allows it.
-    dense: bool,
+    pub(crate) dense: bool,
     /// Escapes all that is not ASCII.
     ascii: bool,
     line_end: u8,
@@ -55,13 +55,13 @@ impl Habits {
         out
     }
 
-    fn sse(&self, event: &str, value: &Value) -> String {
+    pub(crate) fn sse(&self, event: &str, value: &Value) -> String {
         let end = ["\n", "\r\n", "\r"][usize::from(self.line_end)];
         let name = if event.is_empty() { String::new() } else { format!("event: {event}{end}") };
         format!("{name}data: {}{end}{end}", self.json(value))
     }
 
-    fn pause(&self, number: usize, comment: &str) -> String {
+    pub(crate) fn pause(&self, number: usize, comment: &str) -> String {
         let often = usize::from(self.keep_alive);
         if often > 0 && number.is_multiple_of(often) { comment.to_owned() } else { String::new() }
     }
@@ -74,6 +74,7 @@ pub(crate) fn stream_of(dialect: DialectId, script: &Script, habits: &Habits) ->
         DialectId::AnthropicMessages => anthropic(&script.serial(), habits),
         DialectId::Ollama => ollama(&script.serial(), habits),
         DialectId::OpenAiCompletions => completions(&script.sayable(dialect), habits),
+        DialectId::OpenAiResponses => crate::responses::stream_of(script, habits),
     }
 }
 
@@ -353,6 +354,7 @@ fn whole_of(dialect: DialectId, script: &Script, habits: &Habits) -> String {
                 "message": {"role": "assistant", "content": script.text(), "thinking": script.thought(), "tool_calls": calls},
                 "prompt_eval_count": input, "eval_count": output})
         }
+        DialectId::OpenAiResponses => crate::responses::whole_of(script),
     };
     habits.json(&value)
 }
@@ -522,6 +524,7 @@ proptest! {
                 DialectId::OpenAiChat | DialectId::OpenAiCompletions => "\"finish_reason\":\"",
                 DialectId::AnthropicMessages => "\"stop_reason\":\"",
                 DialectId::Ollama => "\"done\":true",
+                DialectId::OpenAiResponses => "\"terminal\"",
             };
             let before = stream.find(mark).expect("every stream has a finish");
             let bytes = &stream.as_bytes()[..cut.index(before + 1)];

@@ -34,7 +34,8 @@ pub enum ModelsForm {
     Ollama,
 }
 
-/// A native route: requests of this dialect and operation may be relayed to this path below the API root.
+/// A native route: requests of this dialect and operation may be relayed to this path below the API root, or below the
+/// folder that the root stands in if it begins with `/..`.
 pub(crate) type NativeRoute = (DialectId, Operation, &'static str);
 
 /// The same for requests of embeddings.
@@ -81,7 +82,10 @@ const OPENAI_COMPATIBLE: Backend = Backend {
     name: "openai",
     dialect: DialectId::OpenAiChat,
     routes: &[CHAT, (DialectId::OpenAiCompletions, Operation::TextCompletion, "/completions")],
-    optional_routes: &[(DialectId::AnthropicMessages, Operation::Chat, "/messages")],
+    optional_routes: &[
+        (DialectId::AnthropicMessages, Operation::Chat, "/messages"),
+        (DialectId::OpenAiResponses, Operation::Chat, "/responses"),
+    ],
     embeddings: &[(EmbeddingsId::OpenAi, "/embeddings")],
     optional_embeddings: &[],
     models_path: "/models",

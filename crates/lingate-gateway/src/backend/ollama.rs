@@ -15,6 +15,7 @@ pub(super) const BACKEND: Backend = Backend {
         (DialectId::OpenAiChat, Operation::Chat, "/v1/chat/completions"),
         (DialectId::OpenAiCompletions, Operation::TextCompletion, "/v1/completions"),
         (DialectId::AnthropicMessages, Operation::Chat, "/v1/messages"),
+        (DialectId::OpenAiResponses, Operation::Chat, "/v1/responses"),
     ],
     embeddings: &[(EmbeddingsId::OllamaEmbed, "/api/embed"), (EmbeddingsId::OllamaEmbeddings, "/api/embeddings")],
     optional_embeddings: &[(EmbeddingsId::OpenAi, "/v1/embeddings")],

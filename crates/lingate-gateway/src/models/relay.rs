@@ -46,7 +46,7 @@ pub(super) async fn count_tokens(exchange: &Exchange<'_>, body: &Bytes) -> Serve
     let model = exchange.find_model(&envelope.model).await?;
     let native = model.targets.iter().find_map(|target| {
         let endpoint = &target.endpoint;
-        let path = endpoint.backend.native(dialect, Operation::Chat, &endpoint.config.dialects)?;
+        let path = endpoint.native(dialect, Operation::Chat)?;
         Some((target, format!("{path}/count_tokens")))
     });
     let Some((target, path)) = native else {

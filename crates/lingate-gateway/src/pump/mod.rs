@@ -13,7 +13,6 @@ use http_body::Frame;
 use lingate_codec::dialect::{Dialect, Stamp, StreamDecoder, StreamEncoder};
 use lingate_codec::frame::{DEFAULT_CAP, Framer};
 use lingate_codec::ir::{ApiError, Event, Operation};
-use lingate_codec::json::Object;
 use lingate_codec::relay::{RelayedAnswer, in_band_error};
 use std::convert::Infallible;
 use std::task::{Context, Poll};
@@ -216,7 +215,10 @@ impl Pump {
                     });
                     match error {
                         Some(_) if !self.committed => {}
-                        Some(error) if !says_error(&frame.data) || self.sink.secrets.are_in(frame.raw) => {
+                        Some(error)
+                            if !self.sink.dialect.is_error_frame(&frame.data)
+                                || self.sink.secrets.are_in(frame.raw) =>
+                        {
                             self.sink.secrets.scrub(error);
                             in_band_error(self.sink.dialect, error, &self.sink.request_id, &mut self.out);
                         }
@@ -302,11 +304,6 @@ impl Pump {
 /// Whether an event is a part of an answer: after it, no other target can give one.
 fn is_meaningful(event: &Event) -> bool {
     !matches!(event, Event::Start(_) | Event::Usage(_) | Event::Finish(_) | Event::End | Event::Error(_))
-}
-
-/// Whether a frame is an error that a client of its dialect understands; a broken frame is not.
-fn says_error(data: &[u8]) -> bool {
-    Object::parse(data).is_ok_and(|object| object.given("error").is_some())
 }
 
 /// Reads what comes after the end of a stream, as a rule the body's last chunk alone, so that the connection can

@@ -17,6 +17,7 @@ mod failover;
 mod num_ctx;
 mod openwebui;
 mod relay;
+mod responses;
 mod seed_ollama;
 mod seed_openai;
 mod setup;

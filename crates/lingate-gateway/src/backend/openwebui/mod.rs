@@ -18,9 +18,21 @@ pub(crate) use session::{SIGN_IN_PATH, Session, system_clock};
 pub(crate) use token::Token;
 
 use super::{Backend, CHAT, OPENAI_COMPATIBLE};
+use lingate_codec::dialect::DialectId;
+use lingate_codec::ir::Operation;
 
 /// Open WebUI: OpenAI-compatible below `/api`, chats alone; its own models list has no `object`.
-pub(super) const BACKEND: Backend = Backend { name: "openwebui", routes: &[CHAT], signs_in: true, ..OPENAI_COMPATIBLE };
+pub(super) const BACKEND: Backend = Backend {
+    name: "openwebui",
+    routes: &[CHAT],
+    optional_routes: &[
+        (DialectId::AnthropicMessages, Operation::Chat, "/messages"),
+        // Beside `/api`, where there is none (0.12.4).
+        (DialectId::OpenAiResponses, Operation::Chat, "/../openai/responses"),
+    ],
+    signs_in: true,
+    ..OPENAI_COMPATIBLE
+};
 
 #[cfg(test)]
 mod tests;

@@ -4,7 +4,7 @@ use super::options;
 use super::turns::{Reports, Turn, write_images, write_messages};
 use crate::dialect::{Target, Unsupported};
 use crate::ir::{
-    Concept, Effort, Extra, Family, Loss, MaxTokens, Operation, Reasoning, Request, ResponseFormat, Role, Tool,
+    Concept, Effort, Extra, Family, Form, Loss, MaxTokens, Operation, Reasoning, Request, ResponseFormat, Role, Tool,
     ToolChoice,
 };
 use crate::json::{Kind, Raw, Writer};
@@ -17,7 +17,7 @@ pub(in crate::dialect::ollama) fn encode(
     loss: &mut Loss,
     out: &mut Vec<u8>,
 ) -> Result<(), Unsupported> {
-    let mut reports = Reports { target, family: request.family, loss };
+    let mut reports = Reports { target, family: request.family, form: request.form, loss };
     let reports = &mut reports;
     refuse(request, reports)?;
     let mut writer = Writer::new(out);
@@ -146,7 +146,9 @@ fn write_tool(
     }
     match strict {
         Some(strict) if same => writer.bool_member("strict", *strict),
-        Some(true) if reports.family == Family::Anthropic => reports.loss.path(format!("tools[{index}].strict")),
+        Some(true) if reports.family == Family::Anthropic || reports.form == Form::Items => {
+            reports.loss.path(format!("tools[{index}].strict"));
+        }
         Some(true) => reports.loss.path(format!("tools[{index}].function.strict")),
         _ => {}
     }

@@ -2,8 +2,9 @@
 
 use super::path::Kept;
 use super::{conversation, tools};
+use crate::dialect::openai_chat::fields;
 use crate::dialect::{Target, Unsupported};
-use crate::ir::{Concept, Effort, Extra, Family, Loss, MaxTokens, Request, ResponseFormat};
+use crate::ir::{Concept, Effort, Extra, Family, Form, Loss, MaxTokens, Request, ResponseFormat};
 use crate::json::{Raw, Writer};
 
 /// What OpenAI takes at most (its API reference, `stop`).
@@ -17,8 +18,10 @@ pub(super) struct Writing<'w, 'r, 'a> {
     pub(super) request: &'r Request<'a>,
     pub(super) target: &'w Target<'w>,
     pub(super) loss: &'w mut Loss,
-    /// Whether the request came in a dialect of this family, so that what is not known here is known there.
+    /// Whether the request came in this very dialect, so that what is not known here is known there.
     pub(super) own: bool,
+    /// Whether it came in one of this family, whose top-level members are known there.
+    pub(super) kin: bool,
 }
 
 impl Writing<'_, '_, '_> {
@@ -31,7 +34,7 @@ impl Writing<'_, '_, '_> {
         }
     }
 
-    /// Reports the unknown members of another family.
+    /// Reports the unknown members of another dialect.
     pub(super) fn lose(&mut self, extras: &[Extra<'_>]) {
         if !self.own {
             for extra in extras {
@@ -62,8 +65,9 @@ pub(in crate::dialect::openai_chat) fn encode(
     loss: &mut Loss,
     out: &mut Vec<u8>,
 ) -> Result<(), Unsupported> {
-    let own = request.family == Family::OpenAi;
-    let mut writing = Writing { request, target, loss, own };
+    let kin = request.family == Family::OpenAi;
+    let own = kin && request.form == Form::Messages;
+    let mut writing = Writing { request, target, loss, own, kin };
     let kept = Kept::new(&request.extra);
     let mut writer = Writer::new(out);
     let w = &mut writer;
@@ -85,10 +89,24 @@ pub(in crate::dialect::openai_chat) fn encode(
     reasoning(&mut writing, w);
     who_asks(&mut writing, w);
     specials(&mut writing, w)?;
-    writing.restore(&kept, "", w);
-    writing.lose(&request.extra);
+    others(&mut writing, &kept, w);
     w.end_object();
     Ok(())
+}
+
+/// Unknown members: those of the top level go wherever this family is spoken, unless they mean something here that they
+/// did not mean there.
+fn others(writing: &mut Writing<'_, '_, '_>, kept: &Kept<'_, '_>, w: &mut Writer<'_>) {
+    if writing.own {
+        return writing.restore(kept, "", w);
+    }
+    for extra in &writing.request.extra {
+        if writing.kin && extra.path == extra.key && fields::concept(&extra.key).is_none() {
+            w.raw_member(&extra.key, extra.value);
+        } else {
+            writing.loss.path(extra.path.as_str());
+        }
+    }
 }
 
 fn sampling(writing: &mut Writing<'_, '_, '_>, w: &mut Writer<'_>) {
@@ -195,17 +213,17 @@ fn reasoning(writing: &mut Writing<'_, '_, '_>, w: &mut Writer<'_>) {
 fn who_asks(writing: &mut Writing<'_, '_, '_>, w: &mut Writer<'_>) {
     let metadata = &writing.request.metadata;
     match &metadata.user {
-        Some(user) if writing.own || user.len() <= MAX_USER => w.string_member("user", user),
+        Some(user) if writing.kin || user.len() <= MAX_USER => w.string_member("user", user),
         Some(_) => writing.loss.concept(Concept::User),
         None => {}
     }
     match metadata.pairs {
-        Some(pairs) if writing.own => w.raw_member("metadata", pairs),
+        Some(pairs) if writing.kin => w.raw_member("metadata", pairs),
         Some(_) => writing.loss.concept(Concept::Metadata),
         None => {}
     }
     match metadata.service_tier.as_deref() {
-        Some(tier) if writing.own => w.string_member("service_tier", tier),
+        Some(tier) if writing.kin => w.string_member("service_tier", tier),
         Some("auto") => w.string_member("service_tier", "auto"),
         // Anthropic's word for "no priority".
         Some("standard_only") => w.string_member("service_tier", "default"),
@@ -223,6 +241,18 @@ fn specials(writing: &mut Writing<'_, '_, '_>, w: &mut Writer<'_>) -> Result<(),
         }
         let empty = matches!(extra.value.bytes(), b"\"\"" | b"[]" | b"{}" | b"false" | b"null");
         let what = match concept {
+            // Of the same meaning and name in the family's other dialect.
+            Concept::Verbosity
+            | Concept::Reasoning
+            | Concept::PromptCacheKey
+            | Concept::PromptCacheOptions
+            | Concept::SafetyIdentifier
+            | Concept::Moderation
+                if writing.kin =>
+            {
+                w.raw_member(&extra.key, extra.value);
+                continue;
+            }
             _ if empty => continue,
             // Of use to the server that was asked for, and to no other.
             Concept::KeepAlive
