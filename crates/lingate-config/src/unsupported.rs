@@ -39,12 +39,6 @@ const FILE: &[Rule<raw::File>] = &[
         instead: "remove it or set \"normal\"",
     },
     Rule {
-        key: "responses_store",
-        asked: |f| f.responses_store.is_some_and(|s| s.0.is_some_and(|ttl| ttl.as_secs() != 24 * 60 * 60)),
-        what: "a storage time of its own for Responses",
-        instead: "remove it or set \"off\"",
-    },
-    Rule {
         key: "admin.auth",
         asked: |f| {
             let auth = f.admin.as_ref().and_then(|a| a.auth).map(|word| word.0);

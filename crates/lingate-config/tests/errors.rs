@@ -51,7 +51,6 @@ fn what_is_not_built_is_refused_by_name() {
         ("database_url: postgres://u:p@h/db", "", "", "database_url"),
         ("redis_url: redis://h", "", "", "redis_url"),
         ("ledger: { durability: strict }", "", "", "ledger.durability"),
-        ("responses_store: 1h", "", "", "responses_store"),
         ("admin: { auth: oidc }", "", "", "admin.auth"),
         ("admin: { auth: session-service }", "", "", "admin.auth"),
         ("admin: { auth: forward-auth }", "", "", "admin.auth"),
@@ -88,8 +87,8 @@ fn what_is_not_built_is_refused_by_name() {
 #[test]
 fn what_does_nothing_yet_but_harms_nothing_is_taken() {
     for (top, endpoint, model) in [
-        ("responses_store: off", "dialects: [anthropic_messages, ollama]", "sticky: off"),
-        ("responses_store: 1d", "limits: { rpm: 0 }", "tool_repair: auto"),
+        ("", "dialects: [anthropic_messages, ollama]", "sticky: off"),
+        ("", "limits: { rpm: 0 }", "tool_repair: auto"),
         ("trusted_proxies: []", "", "cache: off"),
         ("keep_alive: 4s", "", "cache: off"),
         ("watch: false", "", "record: off"),

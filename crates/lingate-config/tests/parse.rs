@@ -37,6 +37,16 @@ fn nothing_written_is_the_default() {
 }
 
 #[test]
+fn stored_responses_have_a_time_of_their_own() {
+    let day = Some(Duration::from_secs(24 * 3600));
+    assert_eq!(Config::default().responses_store, day);
+    for (text, kept) in [("24h", day), ("1h30m", Some(Duration::from_secs(5400))), ("off", None), ("0s", None)] {
+        assert_eq!(read(&format!("responses_store: {text}")).config.responses_store, kept, "{text}");
+    }
+    assert!(parse("responses_store: soon", "f", &env()).is_err());
+}
+
+#[test]
 fn the_example_is_valid_and_says_what_it_shows() {
     let text = example();
     assert!(text.lines().next().unwrap().starts_with("# yaml-language-server: $schema="));

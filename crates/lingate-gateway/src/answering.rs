@@ -6,6 +6,7 @@ use crate::ingress::request_id::RequestId;
 use crate::outgoing::Outgoing;
 use crate::pump::{Pump, Sink, Source, Stop, Way, from_upstream, stamp};
 use crate::recorder::Recorder;
+use crate::responses::Keep;
 use crate::secrets::Secrets;
 use crate::snapshot::Target;
 use crate::upstream::{Answer, AnswerBody};
@@ -50,6 +51,8 @@ pub(crate) struct Client {
     pub max_error_body: u64,
     /// Whether an answer without content counts as failed.
     pub refuse_empty: bool,
+    /// What is to become of the answer besides, in a dialect that has state.
+    pub keep: Option<Keep>,
 }
 
 impl Client {
@@ -151,6 +154,7 @@ async fn stream(
         started: client.started,
         secrets,
         stop: stop.watch(),
+        keep: client.keep.clone(),
     };
     let mut pump = Box::new(Pump::new(source, sink));
     let failure = match pump.prime(client.holdback).await {

@@ -10,6 +10,7 @@ use crate::own::json;
 use crate::pipeline::{Exchange, Served};
 use crate::pump::stamp;
 use crate::recorder::{Place, Recorder};
+use crate::responses;
 use crate::snapshot::{Target, VirtualModel};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Response, header};
@@ -24,28 +25,43 @@ const DROPPED_CAP: usize = 1024;
 
 /// Answers a chat or generate request.
 pub(crate) async fn serve(exchange: &Exchange<'_>, dialect: DialectId, operation: Operation, body: Bytes) -> Served {
-    let envelope = Envelope::probe(dialect.dialect(), &body)?;
-    if envelope.model.is_empty() {
+    let asked = Envelope::probe(dialect.dialect(), &body)?;
+    if asked.model.is_empty() {
         return Err(ApiError::invalid("model", "`model` is required").into());
     }
-    let model = exchange.find_model(&envelope.model).await?;
-    let client = client(exchange, dialect, operation, &envelope, &model);
-    let incoming = Incoming { dialect, operation, body: &body, envelope: &envelope };
+    let model = exchange.find_model(&asked.model).await?;
+    // State that the request refers to is put in its place before anything else reads it.
+    let turn = responses::begin(exchange, dialect, &body, &asked, &model).await?;
+    let (body, envelope) = match &turn.body {
+        Some(expanded) => (expanded, Envelope::probe(dialect.dialect(), expanded)?),
+        None => (&body, asked),
+    };
+    let mut client = client(exchange, dialect, operation, &envelope, &model);
+    client.keep = turn.keep;
+    let incoming = Incoming { dialect, operation, body, envelope: &envelope };
     if let Some(response) = loaded(&client, dialect, &envelope, &model)? {
         return Ok(response);
     }
     let mut recorder = Some(Recorder::new(exchange.started, exchange.id, client.model.clone(), envelope.stream));
     match attempts(exchange, &incoming, &model, &client, &mut recorder).await {
-        Ok(response) => Ok(response),
+        Ok(response) => Ok(kept(&client, response).await),
         Err(failure) => {
             if let Some(recorder) = &mut recorder {
                 recorder.failed(&failure.error);
             }
             match (&model.config.fallback_message, failure.error.status >= 500) {
-                (Some(message), true) => Ok(fallback(&client, message)),
+                (Some(message), true) => Ok(kept(&client, fallback(&client, message)).await),
                 _ => Err(failure),
             }
         }
+    }
+}
+
+/// A whole answer after it was stored; a stream stores itself at its end.
+async fn kept(client: &Client, response: Response<Body>) -> Response<Body> {
+    match &client.keep {
+        Some(keep) => keep.response(response).await,
+        None => response,
     }
 }
 
@@ -128,6 +144,7 @@ fn client(
         holdback: exchange.snapshot.config.holdback,
         max_error_body: exchange.snapshot.config.max_error_body,
         refuse_empty: model.config.retry.on_empty,
+        keep: None,
     }
 }
 

@@ -18,9 +18,6 @@ use support::TestGateway;
 /// Client and backend dialects that are not built yet, as the cases name them.
 const NOT_YET: [&str; 2] = ["runpod", "runpod_openai"];
 
-/// Cases of answers that are stored, which is not built yet.
-const STORED: [&str; 2] = ["resp_previous_response_id_replays", "resp_unknown_previous_id_refused"];
-
 /// The client models whose endpoints can be configured.
 const MODELS: [&str; 8] = [
     "fx-openai",
@@ -47,9 +44,6 @@ fn is_known(case: &str) -> bool {
 }
 
 fn is_supported(case: &Case) -> bool {
-    if STORED.contains(&case.name.as_str()) {
-        return false;
-    }
     let (client, backend) = required_dialects(case);
     !NOT_YET.contains(&client) && !NOT_YET.contains(&backend)
 }

@@ -6,6 +6,7 @@
 mod stop;
 
 use crate::recorder::Recorder;
+use crate::responses::{Keep, Keeping};
 use crate::secrets::Secrets;
 use crate::upstream::{AnswerBody, UpstreamError};
 use bytes::Bytes;
@@ -64,6 +65,8 @@ pub struct Sink {
     pub secrets: Secrets,
     /// Ends the stream when the server must stop.
     pub stop: StopWatch,
+    /// Stores the answer, in a dialect that has state.
+    pub keep: Option<Keep>,
 }
 
 /// One stream on its way.
@@ -81,6 +84,8 @@ pub struct Pump {
     quiet: usize,
     early_error: Option<ApiError>,
     state: State,
+    /// The stream's last bytes, on their way into the store.
+    keeping: Option<Keeping>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -106,6 +111,7 @@ impl Pump {
             quiet: 0,
             early_error: None,
             state: State::Open,
+            keeping: None,
         }
     }
 
@@ -140,6 +146,11 @@ impl Pump {
         }
         if !self.out.is_empty() {
             return Poll::Ready(Some(Ok(Frame::data(Bytes::from(std::mem::take(&mut self.out))))));
+        }
+        if let Some(keeping) = &mut self.keeping {
+            let bytes = std::task::ready!(keeping.as_mut().poll(cx));
+            self.keeping = None;
+            return Poll::Ready(Some(Ok(Frame::data(Bytes::from(bytes)))));
         }
         match self.state {
             State::Open => return Poll::Pending,
@@ -223,9 +234,16 @@ impl Pump {
                             in_band_error(self.sink.dialect, error, &self.sink.request_id, &mut self.out);
                         }
                         _ => {
+                            let from = self.out.len();
                             relayed.frame(self.from, &frame, &mut self.out);
                             if last && !frame.data.is_empty() {
                                 close_frame(frame.raw, self.from, &mut self.out);
+                            }
+                            if let Some(keep) = &self.sink.keep
+                                && Keep::wants(&frame)
+                            {
+                                let ended = self.events.iter().any(|event| matches!(event, Event::End));
+                                self.keeping = keep.see(&mut self.out, from, ended);
                             }
                         }
                     }
@@ -239,7 +257,9 @@ impl Pump {
                             }
                             self.sink.secrets.scrub(error);
                         }
-                        encoder.push(event, clock.now(), &mut self.out);
+                        let keeping =
+                            encode(encoder.as_mut(), event, clock.now(), &mut self.out, self.sink.keep.as_ref());
+                        self.keeping = self.keeping.take().or(keeping);
                         self.committed |= is_meaningful(event);
                     }
                 }
@@ -270,7 +290,10 @@ impl Pump {
         for event in &self.events {
             match (&mut self.sink.way, event) {
                 (_, Event::Error(_)) if !self.committed => {}
-                (Way::ReEncode(encoder), event) => encoder.push(event, clock.now(), &mut self.out),
+                (Way::ReEncode(encoder), event) => {
+                    let keeping = encode(encoder.as_mut(), event, clock.now(), &mut self.out, self.sink.keep.as_ref());
+                    self.keeping = self.keeping.take().or(keeping);
+                }
                 (Way::Relay(_), Event::Error(error)) => {
                     in_band_error(self.sink.dialect, error, &self.sink.request_id, &mut self.out);
                 }
@@ -299,6 +322,21 @@ impl Pump {
             Way::Relay(_) => in_band_error(self.sink.dialect, error, &self.sink.request_id, &mut self.out),
         }
     }
+}
+
+/// Writes an event; where that ended an answer that is to be kept, its last frame comes out of the future.
+fn encode(
+    encoder: &mut dyn StreamEncoder,
+    event: &Event,
+    at: Stamp,
+    out: &mut Vec<u8>,
+    keep: Option<&Keep>,
+) -> Option<Keeping> {
+    let from = out.len();
+    encoder.push(event, at, out);
+    // Frames that hold the whole answer come with such events, or first of all.
+    let keep = keep.filter(|_| !is_meaningful(event) || out[from..].starts_with(b"event: response.created"))?;
+    keep.see(out, from, matches!(event, Event::End))
 }
 
 /// Whether an event is a part of an answer: after it, no other target can give one.

@@ -21,5 +21,7 @@ mod responses;
 mod seed_ollama;
 mod seed_openai;
 mod setup;
+mod state;
+mod state_native;
 mod streaming;
 mod tongue;

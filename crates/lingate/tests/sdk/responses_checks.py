@@ -85,11 +85,14 @@ def check_calls(answer):
 
 
 def with_results(answer):
-    results = [
+    return [{"role": "user", "content": WEATHER}, *answer.output, *results_of(answer)]
+
+
+def results_of(answer):
+    return [
         {"type": "function_call_output", "call_id": call.call_id, "output": CITIES[json.loads(call.arguments)["city"]]}
         for call in check_calls(answer)
     ]
-    return [{"role": "user", "content": WEATHER}, *answer.output, *results]
 
 
 @each_backend
@@ -103,6 +106,36 @@ def tools(backend):
         answer = stream.get_final_response()
     assert "".join(deltas) == "".join(call.arguments for call in check_calls(answer))
     assert "".join(words(create(input=with_results(answer), stream=True, **wish))) == WEATHER_ANSWER
+
+
+@each_backend
+def stored(backend):
+    wish = {"model": f"{backend}-talk", "tools": TOOLS, "tool_choice": "auto"}
+    answer = create(input=WEATHER, **wish)
+    second = create(input=results_of(answer), previous_response_id=answer.id, **wish)
+    assert second.output_text == WEATHER_ANSWER and second.previous_response_id == answer.id
+    with client.responses.stream(input=WEATHER, **wish) as stream:
+        list(stream)
+        answer = stream.get_final_response()
+    assert check_calls(client.responses.retrieve(answer.id))[0].id == answer.output[0].id
+    with client.responses.stream(input=results_of(answer), previous_response_id=answer.id, **wish) as stream:
+        list(stream)
+        second = stream.get_final_response()
+    assert second.output_text == WEATHER_ANSWER and second.previous_response_id == answer.id
+    items = list(client.responses.input_items.list(second.id, order="asc", limit=2))
+    assert items[0].content[0].text == WEATHER and items[0].type == "message"
+    assert [item.type for item in items if item.type.startswith("function")] == [
+        "function_call",
+        "function_call",
+        "function_call_output",
+        "function_call_output",
+    ]
+    error = raised(openai.BadRequestError, lambda: client.responses.cancel(answer.id))
+    assert "synchronous" in error.message
+    client.responses.delete(answer.id)
+    raised(openai.NotFoundError, lambda: client.responses.retrieve(answer.id))
+    error = raised(openai.BadRequestError, lambda: create(input=HELLO, previous_response_id=answer.id, **wish))
+    assert (error.code, error.param) == ("previous_response_not_found", "previous_response_id")
 
 
 @each_backend
