@@ -297,6 +297,7 @@ impl Pump {
                 (Way::Relay(_), Event::Error(error)) => {
                     in_band_error(self.sink.dialect, error, &self.sink.request_id, &mut self.out);
                 }
+                (Way::Relay(_), Event::End) => self.out.extend_from_slice(self.from.ending()),
                 (Way::Relay(_), _) => {}
             }
         }

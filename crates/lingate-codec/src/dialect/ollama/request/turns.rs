@@ -68,7 +68,7 @@ impl<'r, 'a> Turn<'r, 'a> {
                 Part::Refusal { text } => join(&mut self.text, text, between),
                 Part::Reasoning { text, .. } => join(&mut self.thinking, text, BLANK_LINE),
                 // Opaque data of another provider means nothing here.
-                Part::RedactedReasoning { .. } => {}
+                Part::RedactedReasoning { .. } => reports.loss.concept(Concept::Thinking),
                 Part::Image(image) => self.images.push(image_data(image, reports)?),
                 Part::ToolCall(call) => {
                     report_cache_mark(call.cache_control.is_some(), reports);

@@ -120,9 +120,17 @@ fn is_call(part: &Part<'_>) -> bool {
 }
 
 /// Thoughts go back to a server of their own family, or to one that is known to take more than OpenAI's own
-/// members; else they are left out. Signatures never go anywhere.
-fn replay_thoughts(writing: &Writing<'_, '_, '_>, thoughts: &[&Part<'_>], w: &mut Writer<'_>) {
-    if !writing.own && !writing.target.sampling_extensions {
+/// members; else they are lost. Signatures never go anywhere.
+fn replay_thoughts(writing: &mut Writing<'_, '_, '_>, thoughts: &[&Part<'_>], w: &mut Writer<'_>) {
+    let taken = writing.own || writing.target.sampling_extensions;
+    let is_lost = |part: &&Part<'_>| match part {
+        Part::Reasoning { text, .. } => !taken && !text.is_empty(),
+        _ => true,
+    };
+    if thoughts.iter().copied().any(|part| is_lost(&part)) {
+        writing.loss.concept(Concept::Thinking);
+    }
+    if !taken {
         return;
     }
     let texts: Vec<&str> = thoughts
