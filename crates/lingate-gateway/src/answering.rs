@@ -336,7 +336,9 @@ pub(crate) fn forwarded(headers: &HeaderMap) -> HeaderMap {
 
 fn media_type(headers: &HeaderMap) -> &str {
     let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    value.split(';').next().unwrap_or_default().trim()
+    // A plain search: for so short a text, a searching function costs more.
+    let end = value.bytes().position(|byte| byte == b';').unwrap_or(value.len());
+    value[..end].trim()
 }
 
 pub(crate) fn is_html(headers: &HeaderMap) -> bool {

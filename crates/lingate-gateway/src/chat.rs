@@ -162,7 +162,8 @@ fn respond(answered: Answered, target: &Target, outgoing: &Outgoing, attempts: u
 /// Says in an answer's headers how it came about.
 pub(crate) fn tell(headers: &mut HeaderMap, target: &Target, lost: &[String], attempts: usize) {
     headers.insert(ENDPOINT, target.endpoint.shown_name().clone());
-    headers.insert(ATTEMPTS, HeaderValue::from(attempts));
+    let attempts = if attempts == 1 { HeaderValue::from_static("1") } else { attempts.into() };
+    headers.insert(ATTEMPTS, attempts);
     if let Some(value) = dropped(lost) {
         headers.insert(DROPPED, value);
     }

@@ -19,7 +19,7 @@ pub(crate) fn is_allowed_host(host: Option<&str>, allowed: &[String]) -> bool {
         let address = address.split_once('%').map_or(address, |(address, _)| address);
         return is_port(port) && address.parse::<Ipv6Addr>().is_ok();
     }
-    let (name, port) = host.find(':').map_or((host, ""), |colon| host.split_at(colon));
+    let (name, port) = host.bytes().position(|byte| byte == b':').map_or((host, ""), |colon| host.split_at(colon));
     let name = name.strip_suffix('.').unwrap_or(name);
     if !is_port(port) || !is_name(name) {
         return false;
