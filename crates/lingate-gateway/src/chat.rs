@@ -1,20 +1,19 @@
 //! A chat request: find the model, try its targets, answer.
 
-use crate::answering::{Answered, Client, answer, written};
+use crate::answering::{Answered, Client};
+use crate::attempt::{Attempt, Waiting, in_place_of, unless_silent};
 use crate::body::Body;
-use crate::endpoint::EndpointCall;
-use crate::error::Failure;
 use crate::headers::{self, ATTEMPTS, DROPPED, ENDPOINT, FALLBACK};
 use crate::outgoing::{Incoming, Outgoing, prepare};
 use crate::own::json;
 use crate::pipeline::{Exchange, Served};
-use crate::pump::stamp;
+use crate::pump::{Silence, stamp};
 use crate::recorder::{Place, Recorder};
 use crate::snapshot::{Target, VirtualModel};
 use bytes::Bytes;
-use http::{HeaderValue, Response, header};
+use http::{HeaderMap, HeaderValue, Response, header};
 use lingate_codec::dialect::{DialectId, Envelope};
-use lingate_codec::ir::{ApiError, Event, Finish, FinishReason, Operation, Start};
+use lingate_codec::ir::{ApiError, Operation};
 use lingate_config::ResponseModel;
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,7 +28,7 @@ pub(crate) async fn serve(exchange: &Exchange<'_>, dialect: DialectId, operation
         return Err(ApiError::invalid("model", "`model` is required").into());
     }
     let model = exchange.find_model(&envelope.model).await?;
-    let client = client(exchange, dialect, operation, &envelope, &model);
+    let client = Arc::new(client(exchange, dialect, operation, &envelope, &model));
     let incoming = Incoming { dialect, operation, body: &body, envelope: &envelope };
     if let Some(response) = loaded(&client, dialect, &envelope, &model) {
         return Ok(response);
@@ -37,40 +36,65 @@ pub(crate) async fn serve(exchange: &Exchange<'_>, dialect: DialectId, operation
     let mut recorder = Some(Recorder::new(exchange.started, exchange.id, client.model.clone(), envelope.stream));
     match attempts(exchange, &incoming, &model, &client, &mut recorder).await {
         Ok(response) => Ok(response),
-        Err(failure) => {
-            if let Some(recorder) = &mut recorder {
-                recorder.failed(&failure.error);
+        Err(failure) => match in_place_of(&failure, &model, &client, &mut recorder) {
+            Some(answered) => {
+                let mut response = bare(answered);
+                response.headers_mut().insert(FALLBACK, HeaderValue::from_static("1"));
+                Ok(response)
             }
-            match (&model.config.fallback_message, failure.error.status >= 500) {
-                (Some(message), true) => Ok(fallback(&client, message)),
-                _ => Err(failure),
-            }
-        }
+            None => Err(failure),
+        },
     }
 }
 
-/// Tries targets, best first, until one answers or the attempts are used up.
+/// Tries targets, best first, until one answers or the attempts are used up. A client that wants a stream and has
+/// heard nothing for too long gets its head and a sign of life; the attempt of that moment is then the last one.
 async fn attempts(
     exchange: &Exchange<'_>,
     incoming: &Incoming<'_>,
     model: &Arc<VirtualModel>,
-    client: &Client,
+    client: &Arc<Client>,
     recorder: &mut Option<Recorder>,
 ) -> Served {
     let attempts = usize::try_from(model.config.retry.attempts).unwrap_or(1).max(1);
+    let mut silence = client.keep_alive.filter(|_| client.stream).map(Silence::new);
     let mut number = 0;
     loop {
         let index = number % model.targets.len();
-        let target = &model.targets[index];
         number += 1;
-        let outgoing = prepare(incoming, model, target)?;
+        let outgoing = prepare(incoming, model, &model.targets[index])?;
         if let Some(recorder) = recorder {
             recorder.attempt(Place { model: model.clone(), target: index });
         }
-        let failure = match attempt(exchange, model, target, client, &outgoing, recorder).await {
-            Ok(answered) => return Ok(respond(answered, target, &outgoing, number)),
+        let told = Told::new(&model.targets[index], &outgoing, number);
+        let mut headers = HeaderMap::new();
+        headers::pass(&exchange.parts.headers, outgoing.relay, model, &mut headers);
+        let attempt = Attempt {
+            client: client.clone(),
+            model: model.clone(),
+            target: index,
+            outgoing,
+            headers,
+            recorder: recorder.take(),
+            stop: exchange.gateway.stop.clone(),
+        };
+        let ended = match unless_silent(attempt.run(), &mut silence).await {
+            Ok(ended) => ended,
+            Err(running) => {
+                let waiting = Waiting::new(running, silence, client.clone(), model.clone(), &exchange.gateway.stop);
+                return Ok(told.respond(waiting.answered()));
+            }
+        };
+        let failure = match ended.result {
+            Ok(mut answered) => {
+                if let Body::Stream(pump) = &mut answered.body {
+                    pump.watch_silence(silence);
+                }
+                return Ok(told.respond(answered));
+            }
             Err(failure) => failure,
         };
+        *recorder = ended.recorder;
         let again = number % model.targets.len() < number && model.targets.len() == 1;
         // The same upstream is not pressed when it says that it is busy.
         if !failure.try_next || number >= attempts || (again && failure.error.status == 429) {
@@ -84,20 +108,6 @@ async fn attempts(
 fn pause(number: usize, exchange: &Exchange<'_>) -> Duration {
     let jitter = u64::from(exchange.unix.subsec_micros() % 50);
     Duration::from_millis((50 + jitter) << number.min(5).saturating_sub(1))
-}
-
-async fn attempt(
-    exchange: &Exchange<'_>,
-    model: &VirtualModel,
-    target: &Target,
-    client: &Client,
-    outgoing: &Outgoing,
-    recorder: &mut Option<Recorder>,
-) -> Result<Answered, Failure> {
-    let mut call = EndpointCall::post(outgoing.path.clone(), outgoing.body.clone());
-    headers::pass(&exchange.parts.headers, outgoing.relay, model, &mut call.headers);
-    let reply = target.endpoint.call(call).await?;
-    answer(client, target, outgoing, reply, recorder, &exchange.gateway.stop).await
 }
 
 fn client(
@@ -124,26 +134,39 @@ fn client(
         shown_id: exchange.shown_id.clone(),
         started: exchange.started,
         holdback: exchange.snapshot.config.holdback,
+        keep_alive: exchange.snapshot.config.keep_alive,
         max_error_body: exchange.snapshot.config.max_error_body,
         refuse_empty: model.config.retry.on_empty,
     }
 }
 
-/// The client's answer, with what lingate says of how it came about.
-fn respond(answered: Answered, target: &Target, outgoing: &Outgoing, attempts: usize) -> Response<Body> {
-    let mut response = bare(answered);
-    let headers = response.headers_mut();
-    headers.insert(ENDPOINT, target.endpoint.shown_name().clone());
-    headers.insert(ATTEMPTS, HeaderValue::from(attempts));
-    if let Some(value) = dropped(&outgoing.lost) {
-        headers.insert(DROPPED, value);
+/// What lingate says of how an answer came about.
+struct Told {
+    endpoint: HeaderValue,
+    attempts: usize,
+    dropped: Option<HeaderValue>,
+}
+
+impl Told {
+    fn new(target: &Target, outgoing: &Outgoing, attempts: usize) -> Self {
+        Self { endpoint: target.endpoint.shown_name().clone(), attempts, dropped: dropped(&outgoing.lost) }
     }
-    response
+
+    fn respond(self, answered: Answered) -> Response<Body> {
+        let mut response = bare(answered);
+        let headers = response.headers_mut();
+        headers.insert(ENDPOINT, self.endpoint);
+        headers.insert(ATTEMPTS, HeaderValue::from(self.attempts));
+        if let Some(value) = self.dropped {
+            headers.insert(DROPPED, value);
+        }
+        response
+    }
 }
 
 fn bare(answered: Answered) -> Response<Body> {
     let mut response = Response::new(answered.body);
-    let streamed = matches!(response.body(), Body::Stream(_));
+    let streamed = matches!(response.body(), Body::Stream(_) | Body::Waiting(_));
     let headers = response.headers_mut();
     *headers = answered.headers;
     // Room for all that is added on the way out.
@@ -180,17 +203,4 @@ fn loaded(client: &Client, id: DialectId, envelope: &Envelope<'_>, model: &Virtu
     let mut out = Vec::new();
     let at = stamp(client.started);
     client.dialect.answer_load(operation, &envelope.object, &envelope.model, at, &mut out).then(|| json(out))
-}
-
-/// The operator's own words in place of a failure; marked by a header.
-fn fallback(client: &Client, message: &str) -> Response<Body> {
-    let events =
-        vec![Event::Start(Start::default()), Event::Text(message.to_owned()), finish(FinishReason::Stop), Event::End];
-    let mut response = bare(written(client, events));
-    response.headers_mut().insert(FALLBACK, HeaderValue::from_static("1"));
-    response
-}
-
-fn finish(reason: FinishReason) -> Event {
-    Event::Finish(Finish { reason, stop_sequence: None })
 }

@@ -17,5 +17,6 @@ mod relay;
 mod seed_ollama;
 mod seed_openai;
 mod setup;
+mod silence;
 mod streaming;
 mod tongue;
