@@ -29,7 +29,8 @@ pub(crate) async fn serve(exchange: &Exchange<'_>, dialect: DialectId, operation
     }
     let model = exchange.find_model(&envelope.model).await?;
     let client = Arc::new(client(exchange, dialect, operation, &envelope, &model));
-    let incoming = Incoming { dialect, operation, body: &body, envelope: &envelope };
+    let version = headers::version(&exchange.parts.headers);
+    let incoming = Incoming { dialect, operation, body: &body, envelope: &envelope, version };
     if let Some(response) = loaded(&client, dialect, &envelope, &model) {
         return Ok(response);
     }

@@ -23,6 +23,8 @@ pub(crate) struct Incoming<'a> {
     pub body: &'a Bytes,
     /// Its top level.
     pub envelope: &'a Envelope<'a>,
+    /// The version of the API that the client named, if it did.
+    pub version: Option<&'a str>,
 }
 
 /// A request as it goes out.
@@ -121,6 +123,10 @@ fn re_encode(
     // What is written anew is checked to the last character; the envelope of a long body was not.
     Raw::check(incoming.body).map_err(|error| malformed(&error))?;
     let mut request = client.decode_request(incoming.operation, incoming.body)?;
+    let mut loss = Loss::new();
+    if let Some(version) = incoming.version {
+        client.fit_version(version, &mut request, &mut loss)?;
+    }
     request.model = name.into();
     request.stream = stream;
     if let Some(prompt) = &model.config.system_prompt {
@@ -130,7 +136,7 @@ fn re_encode(
     if let Some(limit) = members::default_max_tokens(&model.config) {
         description.default_max_tokens = limit;
     }
-    let (mut loss, mut body) = (Loss::new(), Vec::with_capacity(incoming.body.len() + 256));
+    let mut body = Vec::with_capacity(incoming.body.len() + 256);
     dialect
         .encode_request(&request, &description, &mut loss, &mut body)
         .map_err(|unsupported| refused(client, backend.name, &unsupported))?;

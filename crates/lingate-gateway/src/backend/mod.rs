@@ -48,6 +48,9 @@ pub struct Backend {
     pub routes: &'static [NativeRoute],
     /// Routes that an endpoint may switch on by `dialects`.
     pub optional_routes: &'static [NativeRoute],
+    /// Where it may count the tokens of an Anthropic request, below the API root, if that is not beside the route of
+    /// such requests.
+    pub count_path: Option<&'static str>,
     /// Where it lists its models, below the API root.
     pub models_path: &'static str,
     /// In which form.
@@ -72,6 +75,7 @@ const OPENAI_COMPATIBLE: Backend = Backend {
     dialect: DialectId::OpenAiChat,
     routes: &[(DialectId::OpenAiChat, Operation::Chat, "/chat/completions")],
     optional_routes: &[(DialectId::AnthropicMessages, Operation::Chat, "/messages")],
+    count_path: None,
     models_path: "/models",
     models_form: ModelsForm::OpenAi,
     credential: Credential::Bearer,

@@ -8,6 +8,7 @@
 mod anthropic;
 mod capabilities;
 mod catalogue;
+mod count;
 mod exposed;
 mod fetch;
 mod find;
@@ -44,7 +45,7 @@ pub(crate) async fn serve(exchange: &Exchange<'_>, route: &Route<'_>, body: &Byt
         Route::OllamaPs => ps::serve(exchange).await,
         Route::OllamaEmbed => relay::embed(exchange, body, "/api/embed").await,
         Route::OllamaEmbeddings => relay::embed(exchange, body, "/api/embeddings").await,
-        Route::CountTokens => relay::count_tokens(exchange, body).await,
+        Route::CountTokens => count::serve(exchange, body).await,
         Route::OllamaManage => {
             Err(ApiError::new(403, "operation forbidden via proxy").with_code("model_management_off").into())
         }
@@ -55,7 +56,7 @@ pub(crate) async fn serve(exchange: &Exchange<'_>, route: &Route<'_>, body: &Byt
 async fn list(exchange: &Exchange<'_>) -> Result<Vec<u8>, Failure> {
     let catalogue = Catalogue::of(exchange).await?;
     Ok(if is_anthropic(exchange) {
-        anthropic::list(&catalogue)
+        anthropic::list(&catalogue, &anthropic::Paging::of(exchange.parts.uri.query().unwrap_or_default())?)?
     } else {
         openai::list(&catalogue, is_seed001(exchange))
     })

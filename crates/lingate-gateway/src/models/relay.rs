@@ -1,4 +1,4 @@
-//! Questions passed on to an upstream that knows the answer: embeddings in Ollama's form, token counts.
+//! Questions passed on to an upstream that knows the answer: embeddings in Ollama's form.
 
 use super::glob::shown;
 use crate::endpoint::{Endpoint, EndpointCall, Path};
@@ -11,8 +11,8 @@ use crate::snapshot::{Target, VirtualModel};
 use crate::upstream::{Answer, Segments};
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header};
-use lingate_codec::dialect::{DialectId, Envelope, RelayWants};
-use lingate_codec::ir::{ApiError, ErrorKind, Event, Operation, Usage};
+use lingate_codec::dialect::{DialectId, Envelope};
+use lingate_codec::ir::{ApiError, ErrorKind, Event, Usage};
 use lingate_codec::json::{Edits, Object, Raw};
 use lingate_config::ResponseModel;
 
@@ -75,37 +75,6 @@ pub(super) async fn embed(exchange: &Exchange<'_>, body: &Bytes, path: &'static 
         recorder.failed(&error);
         error.into()
     }))
-}
-
-/// `POST /v1/messages/count_tokens`.
-pub(super) async fn count_tokens(exchange: &Exchange<'_>, body: &Bytes) -> Served {
-    let dialect = DialectId::AnthropicMessages;
-    let envelope = envelope(dialect, body)?;
-    let model = exchange.find_model(&envelope.model).await?;
-    let native = model.targets.iter().find_map(|target| {
-        let endpoint = &target.endpoint;
-        let path = endpoint.backend.native(dialect, Operation::Chat, &endpoint.config.dialects)?;
-        Some((target, format!("{path}/count_tokens")))
-    });
-    let Some((target, path)) = native else {
-        let backend = model.targets.first().map_or("", |target| target.endpoint.backend.name);
-        let message = format!("the {backend} backend of model '{}' cannot count tokens", shown(&envelope.model));
-        return Err(ApiError::new(404, message).with_code("not_supported").into());
-    };
-    let mut edits = Edits::new();
-    let wants = RelayWants {
-        model: real_name(target, &envelope.model),
-        // What the operator puts before every conversation is counted, too.
-        system_prompt: model.config.system_prompt.as_deref().unwrap_or_default(),
-        strip: &target.endpoint.config.strip,
-        ..RelayWants::default()
-    };
-    dialect.dialect().relay_edits(&envelope.object, &wants, &mut edits);
-    let body = Segments::new(edits.apply_to_bytes(&envelope.object, body));
-    let mut call = EndpointCall::post(Path::Root(path), body);
-    headers::pass(&exchange.parts.headers, true, &model, &mut call.headers);
-    let answer = ask(exchange, target, call, dialect).await?;
-    Ok(from(target, answer.to_vec()))
 }
 
 /// Calls a target and reads its answer, which is JSON and good.

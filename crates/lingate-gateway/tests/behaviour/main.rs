@@ -20,3 +20,4 @@ mod setup;
 mod silence;
 mod streaming;
 mod tongue;
+mod versions;

@@ -20,7 +20,13 @@ pub(crate) use token::Token;
 use super::{Backend, OPENAI_COMPATIBLE};
 
 /// Open WebUI: OpenAI-compatible below `/api`; its own models list has no `object`.
-pub(super) const BACKEND: Backend = Backend { name: "openwebui", signs_in: true, ..OPENAI_COMPATIBLE };
+pub(super) const BACKEND: Backend = Backend {
+    name: "openwebui",
+    signs_in: true,
+    // Of `/api/v1/messages`, which it serves without streaming usage; counts are asked of it, and may be refused.
+    count_path: Some("/v1/messages/count_tokens"),
+    ..OPENAI_COMPATIBLE
+};
 
 #[cfg(test)]
 mod tests;

@@ -18,7 +18,7 @@ mod thinking;
 mod tools;
 mod turns;
 
-pub(super) use decode::{check, decode};
+pub(super) use decode::{check, decode, decode_count};
 pub(super) use encode::encode;
 
 use crate::ir::{ApiError, Extra};
