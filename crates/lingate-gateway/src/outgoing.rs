@@ -140,9 +140,10 @@ fn re_encode(
     dialect
         .encode_request(&request, &description, &mut loss, &mut body)
         .map_err(|unsupported| refused(client, backend.name, &unsupported))?;
-    let lost = loss.paths(|concept| path_of(client, concept));
+    let spelt = |concept| path_of(client, concept);
+    let lost = loss.paths_in(incoming.body, spelt);
     if model.config.strict
-        && let Some(path) = lost.first()
+        && let Some(path) = lost.first().or(loss.quiet_paths_in(incoming.body, spelt).first())
     {
         let message = format!("`{path}` would be lost on the {} backend, and this model is strict", backend.name);
         return Err(ApiError::invalid(path, message).with_code("unsupported_parameter").into());

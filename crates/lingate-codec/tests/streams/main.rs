@@ -1,6 +1,7 @@
 //! Properties over all pairs of dialects. `PROPTEST_CASES` raises the number of cases.
 #![cfg(test)]
 
+mod accounted;
 mod checker;
 mod events;
 mod hostile;

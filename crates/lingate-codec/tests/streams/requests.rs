@@ -101,7 +101,7 @@ fn openai_messages(turns: &[Turn], unknown: &Map<String, Value>) -> Vec<Value> {
     messages
 }
 
-fn openai_request() -> impl Strategy<Value = Value> {
+pub(crate) fn openai_request() -> impl Strategy<Value = Value> {
     let top = some_of(vec![
         ("temperature", json!(0.5)),
         ("top_p", json!(0.25)),
@@ -146,7 +146,7 @@ fn openai_request() -> impl Strategy<Value = Value> {
     )
 }
 
-fn anthropic_request() -> impl Strategy<Value = Value> {
+pub(crate) fn anthropic_request() -> impl Strategy<Value = Value> {
     let top = some_of(vec![
         ("temperature", json!(0.5)),
         ("top_k", json!(40)),
@@ -219,7 +219,7 @@ fn anthropic_request() -> impl Strategy<Value = Value> {
     })
 }
 
-fn ollama_request() -> impl Strategy<Value = Value> {
+pub(crate) fn ollama_request() -> impl Strategy<Value = Value> {
     let top = some_of(vec![
         ("think", json!("high")),
         ("format", json!({"type": "object"})),

@@ -19,5 +19,6 @@ mod seed_openai;
 mod setup;
 mod silence;
 mod streaming;
+mod strict;
 mod tongue;
 mod versions;

@@ -75,7 +75,7 @@ pub(super) fn plan(
 ) -> Plan {
     let Some(reasoning) = request.reasoning else { return Plan::default() };
     if request.family == Family::Anthropic {
-        return native(request, turns);
+        return native(request, turns, loss);
     }
     if reasoning.is_off() {
         let thinking = (generation != Generation::Plain).then_some(Thinking::Disabled);
@@ -109,13 +109,14 @@ pub(super) fn plan(
         return Plan { thinking: None, effort };
     }
     if turns.calls_without_thought() {
+        loss.concept(Concept::Reasoning);
         return Plan { thinking: Some(Thinking::Disabled), effort };
     }
     Plan { thinking, effort }
 }
 
 /// As the client said, but for a turn whose thought was lost on the way (another provider made it).
-fn native(request: &Request<'_>, turns: &Turns<'_, '_>) -> Plan {
+fn native(request: &Request<'_>, turns: &Turns<'_, '_>, loss: &mut Loss) -> Plan {
     let reasoning = request.reasoning.unwrap_or_default();
     let named = request.extra.iter().any(|extra| extra.key == "thinking.type");
     let thinking = match reasoning.enabled {
@@ -124,7 +125,10 @@ fn native(request: &Request<'_>, turns: &Turns<'_, '_>) -> Plan {
         Some(true) if named => Some(Thinking::On),
         Some(true) if reasoning.adaptive => Some(Thinking::Adaptive),
         // Only budgets come with the rule that a thought must lead.
-        Some(true) if turns.calls_without_thought() => Some(Thinking::Disabled),
+        Some(true) if turns.calls_without_thought() => {
+            loss.concept(Concept::Reasoning);
+            Some(Thinking::Disabled)
+        }
         Some(true) => Some(reasoning.budget_tokens.map_or(Thinking::On, Thinking::Budget)),
     };
     Plan { thinking, effort: reasoning.effort }

@@ -6,6 +6,9 @@ use crate::dialect::Unsupported;
 use crate::ir::{Concept, File, FileSource, Image, ImageSource, Message, Part, Role, ToolResult};
 use crate::json::Writer;
 
+/// A thought that was replayed and goes nowhere.
+const THOUGHT: &str = "messages[].thinking";
+
 pub(super) fn encode(writing: &mut Writing<'_, '_, '_>, w: &mut Writer<'_>) -> Result<(), Unsupported> {
     let request = writing.request;
     // Pictures and files out of tools' results: only text may stand there, so they follow in a user's message.
@@ -121,8 +124,23 @@ fn is_call(part: &Part<'_>) -> bool {
 
 /// Thoughts go back to a server of their own family, or to one that is known to take more than OpenAI's own
 /// members; else they are left out. Signatures never go anywhere.
-fn replay_thoughts(writing: &Writing<'_, '_, '_>, thoughts: &[&Part<'_>], w: &mut Writer<'_>) {
-    if !writing.own && !writing.target.sampling_extensions {
+fn replay_thoughts(writing: &mut Writing<'_, '_, '_>, thoughts: &[&Part<'_>], w: &mut Writer<'_>) {
+    let takes_thoughts = writing.own || writing.target.sampling_extensions;
+    for part in thoughts {
+        match part {
+            Part::Reasoning { text, signature } => {
+                if !takes_thoughts {
+                    writing.loss.quiet_at(THOUGHT, text.as_bytes());
+                }
+                if let Some(signature) = signature {
+                    writing.loss.quiet_at("messages[].content[].signature", signature.as_bytes());
+                }
+            }
+            Part::RedactedReasoning { data } => writing.loss.quiet_at(THOUGHT, data.as_bytes()),
+            _ => {}
+        }
+    }
+    if !takes_thoughts {
         return;
     }
     let texts: Vec<&str> = thoughts
@@ -184,7 +202,7 @@ fn tool<'r>(
         return Ok(());
     };
     if *is_error {
-        writing.loss.path("is_error");
+        writing.loss.beside("is_error", call_id.as_bytes());
     }
     w.string_member("tool_call_id", call_id);
     let own = writing.own;
@@ -238,8 +256,8 @@ fn joined(writing: &mut Writing<'_, '_, '_>, parts: &[&Part<'_>], role: Role, w:
                 pieces.push(between);
             }
             pieces.push(text);
-            if cache_control.is_some() {
-                writing.loss.path("cache_control");
+            if let Some(mark) = cache_control {
+                writing.loss.at("cache_control", mark.bytes());
             }
         }
     }
@@ -342,8 +360,8 @@ fn file_members(
 ) -> Result<(), Unsupported> {
     if let FileSource::Text(text) = &file.source {
         text_members(text, w);
-        if file.name.is_some() {
-            writing.loss.path("title");
+        if let Some(name) = &file.name {
+            writing.loss.at("title", name.as_bytes());
         }
         return Ok(());
     }

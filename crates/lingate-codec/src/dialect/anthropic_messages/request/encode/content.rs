@@ -160,8 +160,8 @@ impl Content<'_, '_, '_> {
     }
 
     fn image(&mut self, image: &Image<'_>, message: usize, place: InIr) -> Result<(), Unsupported> {
-        if image.detail.as_ref().is_some_and(|detail| detail != "auto") {
-            self.loss.path("image_url.detail");
+        if let Some(detail) = image.detail.as_ref().filter(|detail| *detail != "auto") {
+            self.loss.at("image_url.detail", detail.as_bytes());
         }
         self.writer.string_member("type", "image");
         match &image.source {
@@ -336,11 +336,20 @@ impl Content<'_, '_, '_> {
         Ok(())
     }
 
-    /// Names of speakers, and unknown members of messages from elsewhere, have no place here.
+    /// Names of speakers, thoughts that nobody signed, and unknown members of messages from elsewhere have no place
+    /// here.
     fn report_names(&mut self) {
         for (index, message) in self.request.messages.iter().enumerate() {
             if message.name.is_some() && message.role != Role::Tool {
                 self.loss.path(format!("messages[{index}].name"));
+            }
+            for part in message.parts.iter().filter(|part| !is_sent(part, self.native)) {
+                match part {
+                    Part::Reasoning { text, .. } => self.loss.quiet_at("messages[].thinking", text.as_bytes()),
+                    Part::RedactedReasoning { data } => self.loss.quiet_at("messages[].thinking", data.as_bytes()),
+                    // A blank text says nothing.
+                    _ => {}
+                }
             }
             if !self.native {
                 for extra in &message.extra {

@@ -23,7 +23,11 @@ pub(in super::super) fn encode(
     let max_tokens = match request.max_tokens {
         Some(MaxTokens::Limit(limit)) => (limit, true),
         // A bound must be given here.
-        Some(MaxTokens::Unbounded | MaxTokens::FillContext) | None => (target.default_max_tokens, false),
+        Some(MaxTokens::Unbounded | MaxTokens::FillContext) => {
+            loss.quiet_concept(Concept::MaxTokens);
+            (target.default_max_tokens, false)
+        }
+        None => (target.default_max_tokens, false),
     };
     let plan = thinking::plan(request, &turns, generation, max_tokens, loss);
     let mut writer = Writer::new(out);
@@ -181,7 +185,12 @@ fn write_thinking(request: &Request<'_>, plan: Plan, writer: &mut Writer<'_>) {
 fn write_output_config(request: &Request<'_>, plan: Plan, loss: &mut Loss, writer: &mut Writer<'_>) {
     let native = request.family == Family::Anthropic;
     let schema = match &request.response_format {
-        Some(ResponseFormat::JsonSchema { schema, .. }) => Some(*schema),
+        Some(ResponseFormat::JsonSchema { schema, description, .. }) => {
+            if let Some(description) = description {
+                loss.at("response_format.json_schema.description", description.as_bytes());
+            }
+            Some(*schema)
+        }
         Some(ResponseFormat::JsonObject) => {
             loss.concept(Concept::ResponseFormat);
             None
@@ -250,8 +259,8 @@ fn write_others(request: &Request<'_>, loss: &mut Loss, writer: &mut Writer<'_>)
             | Concept::ContextLength
             | Concept::RunnerOption
             | Concept::Truncate
-            | Concept::Shift
-            | Concept::StreamOptions => {}
+            | Concept::Shift => loss.quiet_path(extra.path.as_str()),
+            Concept::StreamOptions => {}
             Concept::SafetyIdentifier if request.metadata.user.is_none() => {}
             _ if is_empty(extra.value) => {}
             Concept::Modalities => {}
