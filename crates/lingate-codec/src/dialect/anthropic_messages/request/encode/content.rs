@@ -4,6 +4,7 @@ use super::super::blocks::InIr;
 use super::super::kept::Kept;
 use super::super::turns::{Item, Turn, Turns, is_sent};
 use super::super::write_input;
+use super::breakpoints::{self, Breakpoints};
 use super::call_ids::CallIds;
 use super::plain_text;
 use crate::dialect::{Target, Unsupported};
@@ -23,8 +24,16 @@ pub(super) fn write(
     writer: &mut Writer<'_>,
 ) -> Result<(), Unsupported> {
     let native = request.family == Family::Anthropic;
-    let mut content =
-        Content { request, target, native, kept: Kept::new(request), ids: CallIds::default(), loss, writer };
+    let mut content = Content {
+        request,
+        target,
+        native,
+        kept: Kept::new(request),
+        breakpoints: Breakpoints::of(request),
+        ids: CallIds::default(),
+        loss,
+        writer,
+    };
     if !turns.system.is_empty() {
         content.writer.key("system");
         content.items(&[], &turns.system)?;
@@ -45,6 +54,7 @@ struct Content<'c, 'w, 'a> {
     target: &'c Target<'c>,
     native: bool,
     kept: Kept<'c>,
+    breakpoints: Breakpoints,
     ids: CallIds,
     loss: &'c mut Loss,
     writer: &'c mut Writer<'w>,
@@ -90,6 +100,7 @@ impl Content<'_, '_, '_> {
             && let [item] = items
             && let Some(text) = plain_text(item.part)
             && !self.kept.has(item.message, InIr { part: item.index, inner: None })
+            && !self.breakpoints.has(item.message, item.index)
         {
             self.writer.string(text);
             return Ok(());
@@ -149,6 +160,9 @@ impl Content<'_, '_, '_> {
             Part::ToolCall(call) => self.call(call),
             Part::ToolResult(result) => self.result(result, message, place)?,
             Part::Audio(_) | Part::Opaque(_) => {}
+        }
+        if place.inner.is_none() && self.breakpoints.has(message, place.part) {
+            self.writer.json_member("cache_control", breakpoints::MARK);
         }
         self.kept.write(message, place, self.writer);
         self.writer.end_object();
@@ -352,9 +366,8 @@ impl Content<'_, '_, '_> {
                 }
             }
             if !self.native {
-                for extra in &message.extra {
-                    self.loss.path(extra.path.as_str());
-                }
+                let lost = message.extra.iter().filter(|extra| !self.breakpoints.took(index, message, extra));
+                lost.for_each(|extra| self.loss.path(extra.path.as_str()));
             }
         }
     }

@@ -7,6 +7,7 @@ use crate::dialect::{Target, Unsupported};
 use crate::ir::{Concept, Family, Loss, MaxTokens, Part, Request, ResponseFormat};
 use crate::json::{Raw, Writer};
 
+mod breakpoints;
 mod call_ids;
 mod content;
 
@@ -62,6 +63,11 @@ fn refuse(request: &Request<'_>, target: &Target<'_>) -> Result<(), Unsupported>
     }
     if request.sampling.logit_bias.is_some_and(|bias| !is_empty(bias)) {
         return no(Concept::LogitBias, "token biases are not taken");
+    }
+    let by_schema = matches!(request.response_format, Some(ResponseFormat::JsonSchema { .. }));
+    // The API refuses it for these models. A schema is not something to be passed over.
+    if by_schema && request.family != Family::Anthropic && !thinking::knows_schemas(&request.model) {
+        return no(Concept::ResponseFormat, "answers by a JSON schema are not given by this model");
     }
     for (concept, extra) in &request.special {
         let asked = match concept {
