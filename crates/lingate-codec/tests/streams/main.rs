@@ -8,6 +8,7 @@ mod hostile;
 mod large;
 mod requests;
 mod scripts;
+mod stable;
 #[path = "../matrix/support.rs"]
 #[expect(dead_code, reason = "shared with the golden tests, which use more of it")]
 mod support;

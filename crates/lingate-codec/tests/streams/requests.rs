@@ -35,14 +35,14 @@ fn unknown() -> impl Strategy<Value = Map<String, Value>> {
 
 /// A turn of a conversation, free of dialects.
 #[derive(Debug, Clone)]
-enum Turn {
+pub(crate) enum Turn {
     User(Vec<String>, bool),
     Assistant(Option<String>),
     /// Calls and their results.
     Tools(Option<String>, Vec<(String, i32, String)>),
 }
 
-fn turn() -> impl Strategy<Value = Turn> {
+pub(crate) fn turn() -> impl Strategy<Value = Turn> {
     let call = ("[a-z]{1,6}", any::<i32>(), text());
     prop_oneof![
         3 => (vec(text(), 1..4), any::<bool>()).prop_map(|(texts, image)| Turn::User(texts, image)),
@@ -67,7 +67,7 @@ fn some_of(all: Vec<(&'static str, Value)>) -> impl Strategy<Value = Map<String,
     })
 }
 
-fn openai_messages(turns: &[Turn], unknown: &Map<String, Value>) -> Vec<Value> {
+pub(crate) fn openai_messages(turns: &[Turn], unknown: &Map<String, Value>) -> Vec<Value> {
     let mut messages = Vec::new();
     for (number, turn) in turns.iter().enumerate() {
         match turn {
@@ -146,6 +146,53 @@ pub(crate) fn openai_request() -> impl Strategy<Value = Value> {
     )
 }
 
+pub(crate) fn anthropic_messages(turns: &[Turn], unknown: &Map<String, Value>) -> Vec<Value> {
+    let mut messages: Vec<Value> = Vec::new();
+    // The API's turns alternate; results come first in the turn after the calls.
+    let mut push = |role: &str, blocks: Vec<Value>| match messages.last_mut() {
+        Some(last) if last["role"] == role => {
+            last["content"].as_array_mut().expect("blocks").extend(blocks);
+        }
+        _ => messages.push(json!({"role": role, "content": blocks})),
+    };
+    for (number, turn) in turns.iter().enumerate() {
+        let say = |text: &str| with(json!({"type": "text", "text": text}), unknown);
+        match turn {
+            Turn::User(texts, image) => {
+                let mut blocks: Vec<_> = texts.iter().map(|text| say(text)).collect();
+                if *image {
+                    let source = json!({"type": "base64", "media_type": "image/png", "data": PNG, "x": 1});
+                    blocks.push(json!({"type": "image", "source": source, "cache_control": {"type": "ephemeral"}}));
+                    blocks.push(json!({"type": "search_result", "x": [1]}));
+                }
+                push("user", blocks);
+            }
+            Turn::Assistant(text) => push("assistant", text.iter().map(|text| say(text)).collect()),
+            Turn::Tools(text, calls) => {
+                let id = |index: usize| format!("toolu_{number}_{index}");
+                let mut blocks = vec![
+                    json!({"type": "thinking", "thinking": "", "signature": "S"}),
+                    json!({"type": "redacted_thinking", "data": "D"}),
+                ];
+                blocks.extend(text.iter().map(|text| say(text)));
+                blocks.extend(calls.iter().enumerate().map(|(index, (name, value, _))| {
+                    with(json!({"type": "tool_use", "id": id(index), "name": name, "input": {"v": value}}), unknown)
+                }));
+                push("assistant", blocks);
+                let results = calls.iter().enumerate().map(|(index, (_, value, result))| {
+                    let mut block = json!({"type": "tool_result", "tool_use_id": id(index), "content": result});
+                    if value % 2 == 0 {
+                        block["is_error"] = json!(true);
+                    }
+                    with(block, unknown)
+                });
+                push("user", results.collect());
+            }
+        }
+    }
+    messages
+}
+
 pub(crate) fn anthropic_request() -> impl Strategy<Value = Value> {
     let top = some_of(vec![
         ("temperature", json!(0.5)),
@@ -169,54 +216,40 @@ pub(crate) fn anthropic_request() -> impl Strategy<Value = Value> {
         ("stream", json!(true)),
     ]);
     (vec(turn(), 1..6), top, unknown()).prop_map(|(turns, top, unknown)| {
-        let mut messages: Vec<Value> = Vec::new();
-        // The API's turns alternate; results come first in the turn after the calls.
-        let mut push = |role: &str, blocks: Vec<Value>| match messages.last_mut() {
-            Some(last) if last["role"] == role => {
-                last["content"].as_array_mut().expect("blocks").extend(blocks);
-            }
-            _ => messages.push(json!({"role": role, "content": blocks})),
-        };
-        for (number, turn) in turns.iter().enumerate() {
-            let say = |text: &str| with(json!({"type": "text", "text": text}), &unknown);
-            match turn {
-                Turn::User(texts, image) => {
-                    let mut blocks: Vec<_> = texts.iter().map(|text| say(text)).collect();
-                    if *image {
-                        let source = json!({"type": "base64", "media_type": "image/png", "data": PNG, "x": 1});
-                        blocks.push(json!({"type": "image", "source": source, "cache_control": {"type": "ephemeral"}}));
-                        blocks.push(json!({"type": "search_result", "x": [1]}));
-                    }
-                    push("user", blocks);
-                }
-                Turn::Assistant(text) => push("assistant", text.iter().map(|text| say(text)).collect()),
-                Turn::Tools(text, calls) => {
-                    let id = |index: usize| format!("toolu_{number}_{index}");
-                    let mut blocks = vec![
-                        json!({"type": "thinking", "thinking": "", "signature": "S"}),
-                        json!({"type": "redacted_thinking", "data": "D"}),
-                    ];
-                    blocks.extend(text.iter().map(|text| say(text)));
-                    blocks.extend(calls.iter().enumerate().map(|(index, (name, value, _))| {
-                        with(
-                            json!({"type": "tool_use", "id": id(index), "name": name, "input": {"v": value}}),
-                            &unknown,
-                        )
-                    }));
-                    push("assistant", blocks);
-                    let results = calls.iter().enumerate().map(|(index, (_, value, result))| {
-                        let mut block = json!({"type": "tool_result", "tool_use_id": id(index), "content": result});
-                        if value % 2 == 0 {
-                            block["is_error"] = json!(true);
-                        }
-                        with(block, &unknown)
-                    });
-                    push("user", results.collect());
-                }
-            }
-        }
+        let messages = anthropic_messages(&turns, &unknown);
         with(with(json!({"model": "claude-opus-5", "max_tokens": 100, "messages": messages}), &top), &unknown)
     })
+}
+
+pub(crate) fn ollama_messages(turns: &[Turn], unknown: &Map<String, Value>) -> Vec<Value> {
+    let mut messages = vec![json!({"role": "system", "content": "s"})];
+    for (number, turn) in turns.iter().enumerate() {
+        match turn {
+            Turn::User(texts, image) => {
+                let mut message = with(json!({"role": "user", "content": texts.concat()}), unknown);
+                if *image {
+                    message["images"] = json!([PNG]);
+                }
+                messages.push(message);
+            }
+            Turn::Assistant(text) => messages.push(json!({"role": "assistant", "content": text, "thinking": "t"})),
+            Turn::Tools(text, calls) => {
+                let id = |index: usize| format!("call_{number}_{index}");
+                let entries: Vec<_> = calls
+                        .iter()
+                        .enumerate()
+                        .map(|(index, (name, value, _))| json!({"id": id(index), "function": {"name": name, "arguments": {"v": value}}}))
+                        .collect();
+                messages.push(
+                    json!({"role": "assistant", "content": text.clone().unwrap_or_default(), "tool_calls": entries}),
+                );
+                messages.extend(calls.iter().enumerate().map(|(index, (name, _, result))| {
+                        json!({"role": "tool", "content": result, "tool_name": name, "tool_call_id": id(index)})
+                    }));
+            }
+        }
+    }
+    messages
 }
 
 pub(crate) fn ollama_request() -> impl Strategy<Value = Value> {
@@ -237,31 +270,7 @@ pub(crate) fn ollama_request() -> impl Strategy<Value = Value> {
         ),
     ]);
     (vec(turn(), 1..6), top, unknown(), any::<bool>()).prop_map(|(turns, top, unknown, stream)| {
-        let mut messages = vec![json!({"role": "system", "content": "s"})];
-        for (number, turn) in turns.iter().enumerate() {
-            match turn {
-                Turn::User(texts, image) => {
-                    let mut message = with(json!({"role": "user", "content": texts.concat()}), &unknown);
-                    if *image {
-                        message["images"] = json!([PNG]);
-                    }
-                    messages.push(message);
-                }
-                Turn::Assistant(text) => messages.push(json!({"role": "assistant", "content": text, "thinking": "t"})),
-                Turn::Tools(text, calls) => {
-                    let id = |index: usize| format!("call_{number}_{index}");
-                    let entries: Vec<_> = calls
-                        .iter()
-                        .enumerate()
-                        .map(|(index, (name, value, _))| json!({"id": id(index), "function": {"name": name, "arguments": {"v": value}}}))
-                        .collect();
-                    messages.push(json!({"role": "assistant", "content": text.clone().unwrap_or_default(), "tool_calls": entries}));
-                    messages.extend(calls.iter().enumerate().map(|(index, (name, _, result))| {
-                        json!({"role": "tool", "content": result, "tool_name": name, "tool_call_id": id(index)})
-                    }));
-                }
-            }
-        }
+        let messages = ollama_messages(&turns, &unknown);
         with(with(json!({"model": "m", "messages": messages, "stream": stream}), &top), &unknown)
     })
 }
