@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// The largest whole answer that is read: 64 MiB.
-const WHOLE_CAP: u64 = 64 * 1024 * 1024;
+pub(crate) const WHOLE_CAP: u64 = 64 * 1024 * 1024;
 
 /// The client's side of an exchange.
 pub(crate) struct Client {
@@ -115,7 +115,7 @@ async fn read(
 ) -> Result<Answered, Failure> {
     let headers = forwarded(&answer.parts.headers);
     if answer.parts.status != StatusCode::OK {
-        return Err(refusal(client, outgoing, answer, headers).await);
+        return Err(refusal(outgoing.dialect, client.max_error_body, answer, headers).await);
     }
     if is_html(&answer.parts.headers) {
         return Err(not_an_api());
@@ -288,31 +288,31 @@ fn no_content() -> Failure {
     Failure { try_next: true, ..Failure::of(error) }
 }
 
-fn not_an_api() -> Failure {
+pub(crate) fn not_an_api() -> Failure {
     let error = ApiError::upstream("the upstream answered with a web page, not an API").with_code("upstream_not_api");
     Failure { try_next: true, ..Failure::of(error) }
 }
 
 /// A connection that broke while a whole answer was read: the model ran, so nothing is tried again.
-fn broken(error: &crate::upstream::UpstreamError) -> Failure {
+pub(crate) fn broken(error: &crate::upstream::UpstreamError) -> Failure {
     Failure::of(from_upstream(error))
 }
 
 /// An answer whose status is not 200: the error in the client's dialect, the upstream's own body where that is
 /// the same dialect.
-async fn refusal(client: &Client, outgoing: &Outgoing, answer: Answer, headers: HeaderMap) -> Failure {
+pub(crate) async fn refusal(dialect: &dyn Dialect, max_error_body: u64, answer: Answer, headers: HeaderMap) -> Failure {
     let status = answer.parts.status.as_u16();
     if answer.parts.status.is_redirection() {
         let error = ApiError::upstream("the upstream answered with a redirect").with_code("upstream_redirect");
         return Failure { try_next: true, ..Failure::of(error) };
     }
     if answer.parts.status.is_success() {
-        let message = format!("the upstream answered a chat with status {status}");
+        let message = format!("the upstream answered with status {status}");
         let error = ApiError::upstream(message).with_code("upstream_not_api");
         return Failure { try_next: true, ..Failure::of(error) };
     }
-    let body = answer.body.collect(client.max_error_body).await.unwrap_or_default();
-    let mut error = outgoing.dialect.decode_error(status, &body);
+    let body = answer.body.collect(max_error_body).await.unwrap_or_default();
+    let mut error = dialect.decode_error(status, &body);
     if status == 401 {
         // The client's own key is fine; the credential that was refused is the gateway's.
         error.status = 502;
@@ -325,7 +325,7 @@ async fn refusal(client: &Client, outgoing: &Outgoing, answer: Answer, headers: 
 }
 
 /// Headers of an upstream that a client may see: limits and when to come back.
-fn forwarded(headers: &HeaderMap) -> HeaderMap {
+pub(crate) fn forwarded(headers: &HeaderMap) -> HeaderMap {
     let mut out = HeaderMap::new();
     for (name, value) in headers {
         let text = name.as_str();
@@ -344,7 +344,7 @@ fn media_type(headers: &HeaderMap) -> &str {
     value.split(';').next().unwrap_or_default().trim()
 }
 
-fn is_html(headers: &HeaderMap) -> bool {
+pub(crate) fn is_html(headers: &HeaderMap) -> bool {
     media_type(headers).eq_ignore_ascii_case("text/html")
 }
 

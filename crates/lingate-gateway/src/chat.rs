@@ -4,7 +4,7 @@ use crate::answering::{Answered, Client};
 use crate::attempt::{Attempt, Waiting, in_place_of, unless_silent};
 use crate::body::Body;
 use crate::headers::{self, ATTEMPTS, DROPPED, ENDPOINT, FALLBACK};
-use crate::outgoing::{Incoming, Outgoing, prepare};
+use crate::outgoing::{Incoming, prepare};
 use crate::own::json;
 use crate::pipeline::{Exchange, Served};
 use crate::pump::{Silence, stamp};
@@ -67,7 +67,7 @@ async fn attempts(
         if let Some(recorder) = recorder {
             recorder.attempt(Place { model: model.clone(), target: index });
         }
-        let told = Told::new(&model.targets[index], &outgoing, number);
+        let told = Told::new(&model.targets[index], &outgoing.lost, number);
         let mut headers = HeaderMap::new();
         headers::pass(&exchange.parts.headers, outgoing.relay, model, &mut headers);
         let attempt = Attempt {
@@ -106,7 +106,7 @@ async fn attempts(
 }
 
 /// Jittered back-off before the next attempt: 50 to 100 ms, doubling.
-fn pause(number: usize, exchange: &Exchange<'_>) -> Duration {
+pub(crate) fn pause(number: usize, exchange: &Exchange<'_>) -> Duration {
     let jitter = u64::from(exchange.unix.subsec_micros() % 50);
     Duration::from_millis((50 + jitter) << number.min(5).saturating_sub(1))
 }
@@ -149,20 +149,28 @@ struct Told {
 }
 
 impl Told {
-    fn new(target: &Target, outgoing: &Outgoing, attempts: usize) -> Self {
-        Self { endpoint: target.endpoint.shown_name().clone(), attempts, dropped: dropped(&outgoing.lost) }
+    fn new(target: &Target, lost: &[String], attempts: usize) -> Self {
+        Self { endpoint: target.endpoint.shown_name().clone(), attempts, dropped: dropped(lost) }
     }
 
     fn respond(self, answered: Answered) -> Response<Body> {
         let mut response = bare(answered);
-        let headers = response.headers_mut();
+        self.tell(response.headers_mut());
+        response
+    }
+
+    fn tell(self, headers: &mut HeaderMap) {
         headers.insert(ENDPOINT, self.endpoint);
         headers.insert(ATTEMPTS, HeaderValue::from(self.attempts));
         if let Some(value) = self.dropped {
             headers.insert(DROPPED, value);
         }
-        response
     }
+}
+
+/// Says in an answer's headers how it came about.
+pub(crate) fn tell(headers: &mut HeaderMap, target: &Target, lost: &[String], attempts: usize) {
+    Told::new(target, lost, attempts).tell(headers);
 }
 
 fn bare(answered: Answered) -> Response<Body> {

@@ -272,7 +272,10 @@ fn demo_answer(call: &EndpointCall) -> Answer {
         let parts = http::Response::new(()).into_parts().0;
         return Answer { parts, body: AnswerBody::whole(demo::models_body()) };
     }
-    let answer = demo::answer(&call.body.to_bytes(), created);
+    let answer = match &call.path {
+        Path::Native("/embeddings") => demo::embed(&call.body.to_bytes()),
+        _ => demo::answer(&call.body.to_bytes(), created),
+    };
     let mut response = http::Response::new(());
     *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(answer.content_type));

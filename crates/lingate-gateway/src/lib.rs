@@ -5,6 +5,7 @@ mod attempt;
 mod backend;
 mod body;
 mod chat;
+mod embeddings;
 mod endpoint;
 mod error;
 mod gateway;

@@ -1,7 +1,7 @@
 //! From the client's request to the target's: splice where the dialects are the same, decode and encode where
 //! they are not. Pure.
 
-mod members;
+pub(crate) mod members;
 
 use crate::endpoint::Path;
 use crate::error::Failure;
@@ -88,7 +88,7 @@ fn relay(
         strip: &target.endpoint.config.strip,
     };
     dialect.relay_edits(object, &wants, &mut edits);
-    members::apply(dialect, object, &model.config, &mut edits);
+    members::apply(&|member| dialect.place(member), object, &model.config, &mut edits);
     Ok(Outgoing {
         body: edited(edits, object, incoming.body),
         path: Path::Native(path),
@@ -101,7 +101,7 @@ fn relay(
 }
 
 /// The edited body: a short one in one piece, a long one as slices of what came in.
-fn edited(edits: Edits, object: &Object<'_>, body: &Bytes) -> Segments {
+pub(crate) fn edited(edits: Edits, object: &Object<'_>, body: &Bytes) -> Segments {
     const SHORT: usize = 16 * 1024;
     if body.len() <= SHORT {
         edits.apply_to_vec(object).into()
@@ -142,11 +142,10 @@ fn re_encode(
         .map_err(|unsupported| refused(client, backend.name, &unsupported))?;
     let spelt = |concept| path_of(client, concept);
     let lost = loss.paths_in(incoming.body, spelt);
-    if model.config.strict
-        && let Some(path) = lost.first().or(loss.quiet_paths_in(incoming.body, spelt).first())
-    {
-        let message = format!("`{path}` would be lost on the {} backend, and this model is strict", backend.name);
-        return Err(ApiError::invalid(path, message).with_code("unsupported_parameter").into());
+    lossless(model, backend.name, &lost)?;
+    // What is dropped by rule is not reported; a strict model loses not even that.
+    if model.config.strict {
+        lossless(model, backend.name, &loss.quiet_paths_in(incoming.body, spelt))?;
     }
     Ok(Outgoing {
         body: finish(dialect, body, (name, stream), model, target)?.into(),
@@ -181,12 +180,28 @@ fn finish(
     }
     let object = parse_object(&body)?;
     let mut edits = Edits::new();
-    members::apply(dialect, &object, &model.config, &mut edits);
+    members::apply(&|member| dialect.place(member), &object, &model.config, &mut edits);
     Ok(edits.apply_to_vec(&object))
 }
 
-fn refused(client: &dyn Dialect, backend: &str, unsupported: &Unsupported) -> Failure {
-    let path = unsupported.path.as_deref().unwrap_or_else(|| path_of(client, unsupported.concept));
-    let message = format!("`{path}` cannot be sent to the {backend} backend: {}", unsupported.reason);
-    ApiError::invalid(path, message).with_code(unsupported.concept.refusal_code()).into()
+/// A model that is strict refuses what would lose something.
+pub(crate) fn lossless(model: &VirtualModel, backend: &str, lost: &[String]) -> Result<(), Failure> {
+    match lost.first() {
+        Some(path) if model.config.strict => {
+            let message = format!("`{path}` would be lost on the {backend} backend, and this model is strict");
+            Err(ApiError::invalid(path, message).with_code("unsupported_parameter").into())
+        }
+        _ => Ok(()),
+    }
+}
+
+fn refused(client: &dyn Dialect, backend: &str, refused: &Unsupported) -> Failure {
+    let path = refused.path.as_deref().unwrap_or_else(|| path_of(client, refused.concept));
+    unsupported(path, backend, refused)
+}
+
+/// The 400 for what a target cannot take.
+pub(crate) fn unsupported(path: &str, backend: &str, refused: &Unsupported) -> Failure {
+    let message = format!("`{path}` cannot be sent to the {backend} backend: {}", refused.reason);
+    ApiError::invalid(path, message).with_code(refused.concept.refusal_code()).into()
 }

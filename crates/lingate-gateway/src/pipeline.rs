@@ -9,7 +9,7 @@ use crate::ingress::request_id::{self, RequestId};
 use crate::ingress::routes::{self, Found, PathFamily, Route};
 use crate::ingress::{body, credential, hosts};
 use crate::snapshot::Snapshot;
-use crate::{chat, models, own, passthrough};
+use crate::{chat, embeddings, models, own, passthrough};
 use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
@@ -111,7 +111,7 @@ where
         Route::Chat(dialect, operation) => chat::serve(exchange, dialect, operation, body).await,
         Route::PassThrough(path) => passthrough::serve(exchange, path, body).await,
         Route::Completions => passthrough::serve(exchange, "/completions", body).await,
-        Route::Embeddings => passthrough::serve(exchange, "/embeddings", body).await,
+        Route::Embeddings(id) => embeddings::serve(exchange, id, body).await,
         Route::Responses => passthrough::serve(exchange, "/responses", body).await,
         Route::Reload001 | Route::Debug001 => own::seed001(exchange, &route),
         route => models::serve(exchange, &route, &body).await,
@@ -171,6 +171,7 @@ fn unread(error: BodyError) -> ApiError {
 fn dialect_of(route: &Route<'_>, exchange: &Exchange<'_>) -> DialectId {
     match route {
         Route::Chat(dialect, _) => *dialect,
+        Route::Embeddings(id) => id.dialect().errors(),
         Route::CountTokens | Route::AnthropicHead => DialectId::AnthropicMessages,
         Route::Models | Route::Model(_) if exchange.parts.headers.contains_key(ANTHROPIC_VERSION) => {
             DialectId::AnthropicMessages
@@ -180,8 +181,6 @@ fn dialect_of(route: &Route<'_>, exchange: &Exchange<'_>) -> DialectId {
         | Route::OllamaTags
         | Route::OllamaShow
         | Route::OllamaPs
-        | Route::OllamaEmbed
-        | Route::OllamaEmbeddings
         | Route::OllamaManage => DialectId::Ollama,
         _ => DialectId::OpenAiChat,
     }

@@ -502,26 +502,6 @@ async fn ps_does_not_wait_for_an_endpoint_that_hangs() {
 }
 
 #[tokio::test]
-async fn embeddings_of_an_ollama_are_passed_on() {
-    let (ollama, _other, stage) = two_kinds().await;
-    ollama.on(|_| Reply::json(200, r#"{"model":"llama3:8b","embeddings":[[0.10,1e-3]],"prompt_eval_count":3}"#)).await;
-    let (status, answer) = stage.post("/api/embed", json!({"input": ["a"], "name": "v", "truncate": true})).await;
-    assert_eq!(status, 200);
-    assert_eq!(answer, json!({"model": "v", "embeddings": [[0.10, 1e-3]], "prompt_eval_count": 3}));
-    let request = ollama.next_request().await;
-    assert_eq!(request.path, "/api/embed");
-    assert_eq!(request.json(), json!({"input": ["a"], "truncate": true, "model": "llama3:8b"}));
-    ollama.on(|_| Reply::json(400, r#"{"error":"this model does not support embeddings"}"#)).await;
-    let refused = stage.post("/api/embeddings", json!({"prompt": "a", "model": "v"})).await;
-    assert_eq!(refused, (400, json!({"error": "this model does not support embeddings"})));
-    assert_eq!(ollama.next_request().await.path, "/api/embeddings");
-    let (status, error) = stage.post("/api/embed", json!({"input": "a", "model": "w"})).await;
-    assert!(status == 501 && error["error"].as_str().unwrap().contains("embeddings"), "{error}");
-    assert_eq!(stage.post("/api/embed", json!({"input": "a"})).await.0, 400);
-    assert_eq!(stage.post("/api/embed", json!({"input": "a", "model": "x"})).await.0, 404);
-}
-
-#[tokio::test]
 async fn token_counts_come_from_the_upstream_or_are_estimates() {
     let up = Upstream::start().await;
     up.on(|_| Reply::json(200, r#"{"input_tokens":14}"#)).await;

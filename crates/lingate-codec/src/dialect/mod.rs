@@ -16,16 +16,20 @@
 //! Nothing is invented: no default temperature; a default `max_tokens` only where the target's dialect needs one.
 
 pub mod anthropic_messages;
+pub mod embeddings;
 mod envelope;
+mod floats;
 mod halves;
 pub mod ollama;
 pub mod openai_chat;
+pub mod openai_embeddings;
 
 use crate::frame::{Frame, Framing};
 use crate::ir::{Answer, ApiError, Concept, Event, Family, Loss, Operation, Request};
 use crate::json::{Edits, Object};
 use std::ops::Range;
 
+pub use embeddings::{EmbeddingsDialect, EmbeddingsId};
 pub use envelope::{Envelope, malformed, parse_object};
 
 /// A wire format.
@@ -60,6 +64,17 @@ impl DialectId {
     /// From a name.
     pub fn from_name(name: &str) -> Option<Self> {
         TABLE.iter().find(|dialect| dialect.name() == name).map(|dialect| dialect.id())
+    }
+}
+
+impl EmbeddingsId {
+    /// The dialect itself. A new one is a folder or a file, and a line here.
+    pub fn dialect(self) -> &'static dyn EmbeddingsDialect {
+        match self {
+            Self::OpenAi => &openai_embeddings::OpenAiEmbeddings,
+            Self::OllamaEmbed => &ollama::EMBED,
+            Self::OllamaEmbeddings => &ollama::EMBEDDINGS,
+        }
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod answer;
 mod concept;
+mod embeddings;
 mod error;
 mod event;
 mod loss;
@@ -15,6 +16,7 @@ mod tool;
 
 pub use answer::{Answer, Block};
 pub use concept::Concept;
+pub use embeddings::{EmbeddingsAnswer, EmbeddingsRequest, Input, InputKind, VectorForm};
 pub use error::{ApiError, ErrorKind};
 pub use event::{Citation, Event, Finish, FinishReason, Logprob, Start, Usage};
 pub use loss::Loss;

@@ -5,6 +5,7 @@
 
 mod escape;
 mod object;
+mod pull;
 mod raw;
 mod scan;
 mod splice;
@@ -12,6 +13,7 @@ mod strings;
 mod write;
 
 pub use object::{Member, Object};
+pub use pull::Pull;
 pub use raw::{Elements, Kind, Raw};
 pub use splice::{Edits, Segment};
 pub use write::Writer;

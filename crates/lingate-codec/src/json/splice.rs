@@ -75,8 +75,9 @@ impl Edits {
     /// The edited text as segments of `object`'s text.
     pub fn apply(mut self, object: &Object<'_>) -> Vec<Segment> {
         let text = object.text();
-        self.append_members(object);
+        // In this order: what is appended right after a removed member does not go with it.
         self.remove_members(object);
+        self.append_members(object);
         self.replaced.sort_by_key(|(range, _)| range.start);
         let mut out = Vec::with_capacity(self.replaced.len() * 2 + 1);
         let mut at = 0;

@@ -1,7 +1,7 @@
 //! Anthropic.
 
 use super::{Backend, Credential, OPENAI_COMPATIBLE};
-use lingate_codec::dialect::DialectId;
+use lingate_codec::dialect::{DialectId, EmbeddingsId};
 use lingate_codec::ir::Operation;
 
 pub(super) const BACKEND: Backend = Backend {
@@ -9,6 +9,9 @@ pub(super) const BACKEND: Backend = Backend {
     dialect: DialectId::AnthropicMessages,
     routes: &[(DialectId::AnthropicMessages, Operation::Chat, "/messages")],
     optional_routes: &[(DialectId::OpenAiChat, Operation::Chat, "/chat/completions")],
+    // Anthropic has none; what copies its API may.
+    embeddings: &[],
+    optional_embeddings: &[(EmbeddingsId::OpenAi, "/embeddings")],
     credential: Credential::Header("x-api-key"),
     // Translated requests use this version's members; a native client's own version stands in its place.
     headers: &[("anthropic-version", "2023-06-01")],

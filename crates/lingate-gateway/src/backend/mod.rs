@@ -12,7 +12,7 @@ pub(crate) mod openwebui;
 mod together;
 mod vllm;
 
-use lingate_codec::dialect::{DialectId, Target};
+use lingate_codec::dialect::{DialectId, EmbeddingsId, Target};
 use lingate_codec::ir::Operation;
 use lingate_config::BackendKind;
 
@@ -37,6 +37,9 @@ pub enum ModelsForm {
 /// A native route: requests of this dialect and operation may be relayed to this path below the API root.
 pub(crate) type NativeRoute = (DialectId, Operation, &'static str);
 
+/// The same for requests of embeddings.
+pub(crate) type EmbeddingsRoute = (EmbeddingsId, &'static str);
+
 /// A kind of upstream, as data.
 #[derive(Debug)]
 pub struct Backend {
@@ -51,6 +54,10 @@ pub struct Backend {
     /// Where it may count the tokens of an Anthropic request, below the API root, if that is not beside the route of
     /// such requests.
     pub count_path: Option<&'static str>,
+    /// Where it gives embeddings, by dialect (first: the one that others are translated to); empty if it gives none.
+    pub embeddings: &'static [EmbeddingsRoute],
+    /// The same for dialects that an endpoint may switch on.
+    pub optional_embeddings: &'static [EmbeddingsRoute],
     /// Where it lists its models, below the API root.
     pub models_path: &'static str,
     /// In which form.
@@ -76,6 +83,8 @@ const OPENAI_COMPATIBLE: Backend = Backend {
     routes: &[(DialectId::OpenAiChat, Operation::Chat, "/chat/completions")],
     optional_routes: &[(DialectId::AnthropicMessages, Operation::Chat, "/messages")],
     count_path: None,
+    embeddings: &[(EmbeddingsId::OpenAi, "/embeddings")],
+    optional_embeddings: &[],
     models_path: "/models",
     models_form: ModelsForm::OpenAi,
     credential: Credential::Bearer,
@@ -115,6 +124,14 @@ impl Backend {
             let on = switched_on.iter().any(|name| name == dialect.name());
             if on { find(self.optional_routes) } else { None }
         })
+    }
+
+    /// Where requests of embeddings go, below the API root, and in which dialect: this one, if the kind takes it, else
+    /// the one that it takes. `None`: it gives no embeddings.
+    pub fn embeddings(&self, dialect: EmbeddingsId, switched_on: &[String]) -> Option<EmbeddingsRoute> {
+        let on = |route: &&EmbeddingsRoute| switched_on.iter().any(|name| name == route.0.dialect().name());
+        let mut routes = self.embeddings.iter().chain(self.optional_embeddings.iter().filter(on));
+        routes.clone().find(|(own, _)| *own == dialect).or_else(|| routes.next()).copied()
     }
 
     /// The path that translated chat requests go to, below the API root.

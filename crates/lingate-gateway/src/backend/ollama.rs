@@ -1,7 +1,7 @@
 //! Ollama, by its native API; `/v1` of its own only where the endpoint switches it on.
 
 use super::{Backend, ModelsForm, OPENAI_COMPATIBLE};
-use lingate_codec::dialect::DialectId;
+use lingate_codec::dialect::{DialectId, EmbeddingsId};
 use lingate_codec::ir::Operation;
 
 pub(super) const BACKEND: Backend = Backend {
@@ -15,6 +15,8 @@ pub(super) const BACKEND: Backend = Backend {
         (DialectId::OpenAiChat, Operation::Chat, "/v1/chat/completions"),
         (DialectId::AnthropicMessages, Operation::Chat, "/v1/messages"),
     ],
+    embeddings: &[(EmbeddingsId::OllamaEmbed, "/api/embed"), (EmbeddingsId::OllamaEmbeddings, "/api/embeddings")],
+    optional_embeddings: &[(EmbeddingsId::OpenAi, "/v1/embeddings")],
     models_path: "/api/tags",
     models_form: ModelsForm::Ollama,
     openai_paths: false,

@@ -43,8 +43,6 @@ pub(crate) async fn serve(exchange: &Exchange<'_>, route: &Route<'_>, body: &Byt
         Route::OllamaTags => Ok(json(ollama::tags(&Catalogue::of(exchange).await?))),
         Route::OllamaShow => show::serve(exchange, body).await,
         Route::OllamaPs => ps::serve(exchange).await,
-        Route::OllamaEmbed => relay::embed(exchange, body, "/api/embed").await,
-        Route::OllamaEmbeddings => relay::embed(exchange, body, "/api/embeddings").await,
         Route::CountTokens => count::serve(exchange, body).await,
         Route::OllamaManage => {
             Err(ApiError::new(403, "operation forbidden via proxy").with_code("model_management_off").into())

@@ -1,23 +1,20 @@
-//! Questions passed on to an upstream that knows the answer: embeddings in Ollama's form.
+//! How an upstream is asked for a whole answer, and what its refusal means.
 
-use super::glob::shown;
-use crate::endpoint::{Endpoint, EndpointCall, Path};
+use crate::endpoint::{Endpoint, EndpointCall};
 use crate::error::Failure;
-use crate::headers;
 use crate::own;
-use crate::pipeline::{Exchange, Served};
-use crate::recorder::{Place, Recorder};
-use crate::snapshot::{Target, VirtualModel};
-use crate::upstream::{Answer, Segments};
+use crate::pipeline::Exchange;
+use crate::snapshot::Target;
+use crate::upstream::Answer;
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header};
 use lingate_codec::dialect::{DialectId, Envelope};
-use lingate_codec::ir::{ApiError, ErrorKind, Event, Usage};
-use lingate_codec::json::{Edits, Object, Raw};
-use lingate_config::ResponseModel;
+use lingate_codec::ir::{ApiError, ErrorKind};
+use lingate_codec::json::Object;
 
 /// The largest answer that is read.
 const ANSWER_CAP: u64 = 64 * 1024 * 1024;
+
 /// Whether an endpoint speaks Ollama's own API.
 pub(super) fn is_ollama(endpoint: &Endpoint) -> bool {
     endpoint.backend.dialect == DialectId::Ollama
@@ -38,43 +35,6 @@ pub(super) fn envelope(dialect: DialectId, body: &Bytes) -> Result<Envelope<'_>,
 /// The model's name at a target.
 pub(super) fn real_name<'n>(target: &'n Target, asked: &'n str) -> &'n str {
     if target.model.is_empty() { asked } else { &target.model }
-}
-
-/// `POST /api/embed` and `/api/embeddings`.
-pub(super) async fn embed(exchange: &Exchange<'_>, body: &Bytes, path: &'static str) -> Served {
-    let envelope = envelope(DialectId::Ollama, body)?;
-    let asked = &*envelope.model;
-    let model = exchange.find_model(asked).await?;
-    let mut recorder = Recorder::new(exchange.started, exchange.id, asked.to_owned(), false);
-    let mut failure = None;
-    for (index, target) in model.targets.iter().enumerate().filter(|(_, target)| is_ollama(&target.endpoint)) {
-        let real = real_name(target, asked);
-        recorder.attempt(Place { model: model.clone(), target: index });
-        let body = renamed(&envelope.object, body, real, &target.endpoint.config.strip);
-        let mut call = EndpointCall::post(Path::Root(path.to_owned()), body);
-        headers::pass(&exchange.parts.headers, false, &model, &mut call.headers);
-        match ask(exchange, target, call, DialectId::Ollama).await {
-            Ok(answer) => {
-                observe(&mut recorder, &answer);
-                return Ok(from(target, embedded(&model, asked, &answer)));
-            }
-            Err(failed) => {
-                let last = !failed.try_next;
-                recorder.failed(&failed.error);
-                failure = Some(failed);
-                if last {
-                    break;
-                }
-            }
-        }
-    }
-    Err(failure.unwrap_or_else(|| {
-        let asked = shown(asked);
-        let message = format!("embeddings by this route are not supported for model '{asked}': use /v1/embeddings");
-        let error = ApiError::new(501, message).with_code("not_implemented");
-        recorder.failed(&error);
-        error.into()
-    }))
 }
 
 /// Calls a target and reads its answer, which is JSON and good.
@@ -134,41 +94,6 @@ async fn refusal(endpoint: &Endpoint, answer: Answer, dialect: DialectId, max_er
     }
     let try_next = matches!(status.as_u16(), 401 | 403 | 408 | 429) || status.is_server_error();
     Failure { headers, try_next, ..Failure::of(error) }
-}
-
-/// The body with the model's real name, and without what the upstream refuses.
-pub(super) fn renamed(object: &Object<'_>, body: &Bytes, real: &str, strip: &[String]) -> Segments {
-    let mut edits = Edits::new();
-    let mut name = Vec::new();
-    lingate_codec::json::Writer::new(&mut name).string(real);
-    edits.set(object, "model", &name);
-    edits.remove(object, "name");
-    strip
-        .iter()
-        .filter(|member| *member != "model" && *member != "name")
-        .for_each(|member| edits.remove(object, member));
-    Segments::new(edits.apply_to_bytes(object, body))
-}
-
-/// The answer with the name that was asked for.
-fn embedded(model: &VirtualModel, asked: &str, answer: &Bytes) -> Vec<u8> {
-    let object = match Object::parse(answer) {
-        Ok(object) if model.config.response_model == ResponseModel::Requested => object,
-        _ => return answer.to_vec(),
-    };
-    let mut edits = Edits::new();
-    if let Some(member) = object.member("model") {
-        edits.replace_with_string(member.value_span.clone(), asked);
-    }
-    edits.apply_to_vec(&object)
-}
-
-fn observe(recorder: &mut Recorder, answer: &Bytes) {
-    let count = Object::parse(answer).ok().and_then(|object| object.given("prompt_eval_count").and_then(Raw::u64));
-    if let Some(input) = count {
-        recorder.observe(&Event::Usage(Usage { input_tokens: Some(input), ..Usage::default() }));
-    }
-    recorder.observe(&Event::End);
 }
 
 /// An answer, and which endpoint gave it.

@@ -1,23 +1,25 @@
 //! `defaults` and `force` of a virtual model: members that the operator adds to every request.
 
-use lingate_codec::dialect::Dialect;
 use lingate_codec::json::{Edits, Object, Raw, Writer};
 use lingate_config::VirtualModel;
 use std::collections::BTreeMap;
 
+/// Where a dialect has a configured member: its parent, and its names there. No name: nowhere.
+type Place<'p> = &'p dyn Fn(&str) -> (&'static str, Vec<String>);
+
 /// Adds the configured members where the dialect has them.
-pub(super) fn apply(dialect: &dyn Dialect, object: &Object<'_>, model: &VirtualModel, edits: &mut Edits) {
+pub(crate) fn apply(place: Place<'_>, object: &Object<'_>, model: &VirtualModel, edits: &mut Edits) {
     if model.defaults.is_empty() && model.force.is_empty() {
         return;
     }
     let mut nested: BTreeMap<&'static str, Vec<(String, &str)>> = BTreeMap::new();
     let all = model.force.iter().map(|m| (m, true)).chain(model.defaults.iter().map(|m| (m, false)));
     for ((member, json), force) in all {
-        let (parent, names) = dialect.place(member);
+        let (parent, names) = place(member);
         let Some(name) = names.first() else { continue };
         let inside = object.given(parent).and_then(Raw::object);
-        let place = if parent.is_empty() { Some(object) } else { inside.as_ref() };
-        let given = names.iter().any(|name| place.is_some_and(|place| place.given(name).is_some()));
+        let around = if parent.is_empty() { Some(object) } else { inside.as_ref() };
+        let given = names.iter().any(|name| around.is_some_and(|around| around.given(name).is_some()));
         let forced_already = model.force.iter().any(|(other, _)| other == member);
         if !force && (given || forced_already) {
             continue;

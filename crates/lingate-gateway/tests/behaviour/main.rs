@@ -10,6 +10,7 @@ mod backends;
 mod broken;
 mod cancel;
 mod demo;
+mod embeddings;
 mod errors;
 mod failover;
 mod openwebui;

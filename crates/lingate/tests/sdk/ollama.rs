@@ -172,8 +172,13 @@ fn other(request: &Request) -> Option<Reply> {
         "/api/show" => json!({ "modelfile": "FROM fable", "parameters": "num_ctx 8192", "template": "{{ .Prompt }}",
                                "details": details, "modified_at": TIME, "capabilities": ["completion", "tools"],
                                "model_info": { "general.architecture": "fable", "fable.context_length": 8192 } }),
-        "/api/embed" => json!({ "model": body["model"], "embeddings": [[0.5, -2.0]], "total_duration": 1,
-                                "load_duration": 1, "prompt_eval_count": 2 }),
+        "/api/embed" => {
+            let count = body["input"].as_array().map_or(1, Vec::len);
+            let vectors = [json!([0.5, -2.0]), json!([1.0, 0.25])];
+            json!({ "model": body["model"], "embeddings": vectors[..count], "total_duration": 1, "load_duration": 1,
+                    "prompt_eval_count": 2 * count })
+        }
+        "/api/embeddings" => json!({ "embedding": [0.5, -2.0] }),
         "/api/version" => json!({ "version": "0.20.0" }),
         _ => return None,
     };

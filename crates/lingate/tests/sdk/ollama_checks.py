@@ -202,10 +202,42 @@ def thinking(backend):
     assert not client.chat(f"{backend}-talk", MESSAGES, think=False).message.thinking
 
 
+VECTORS = [[0.5, -2.0], [1.0, 0.25]]
+
+
+def check_vectors(answer, model, vectors):
+    assert [list(vector) for vector in answer.embeddings] == vectors
+    assert answer.model == model and answer.total_duration > 0 and answer.prompt_eval_count == 2 * len(vectors)
+
+
 @check
 def embed():
-    answer = client.embed("ollama-talk", "Hello")
-    assert [list(vector) for vector in answer.embeddings] == [[0.5, -2.0]]
+    for backend in ("openai", "ollama"):
+        model = f"{backend}-talk"
+        check_vectors(client.embed(model, "Hello"), model, VECTORS[:1])
+        wish = {"truncate": False, "dimensions": 2, "keep_alive": "5m", "options": {"num_ctx": 512}}
+        check_vectors(client.embed(model, ["Hello", "world"], **wish), model, VECTORS)
+        assert list(client.embeddings(model, "Hello").embedding) == VECTORS[0]
+    for call in (client.embed, client.embeddings):
+        error = raised(ollama.ResponseError, lambda: call("anthropic-talk", "Hello"))
+        assert error.status_code == 400 and "embeddings" in error.error
+
+
+@check
+async def embed_asynchronous():
+    client = ollama.AsyncClient(**SETTINGS)
+    for backend in ("openai", "ollama"):
+        model = f"{backend}-talk"
+        check_vectors(await client.embed(model, ["Hello", "world"]), model, VECTORS)
+    await client.close()
+
+
+@check
+def embed_of_the_demo():
+    first, same, other = client.embed("demo-echo", ["Hello", "Hello", "other"]).embeddings
+    assert list(first) == list(same) == list(client.embeddings("demo-echo", "Hello").embedding)
+    assert list(first) != list(other)
+    assert len(client.embed("demo-echo", "Hello", dimensions=8).embeddings[0]) == 8
 
 
 @check

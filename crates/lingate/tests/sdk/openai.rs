@@ -159,15 +159,7 @@ fn refusal(status: u16, message: &str) -> Value {
 fn other(request: &Request) -> Option<Reply> {
     let body = request.json();
     match request.path.as_str() {
-        "/v1/embeddings" => {
-            // 0.5 and -2.0, as little-endian floats in base64 where the client wants that.
-            let wanted = body["encoding_format"] == "base64";
-            let vector = if wanted { json!("AAAAPwAAAMA=") } else { json!([0.5, -2.0]) };
-            let data = json!([{ "object": "embedding", "index": 0, "embedding": vector }]);
-            let usage = json!({ "prompt_tokens": 2, "total_tokens": 2 });
-            let list = json!({ "object": "list", "data": data, "model": body["model"], "usage": usage });
-            Some(Reply::json(200, list.to_string()))
-        }
+        "/v1/embeddings" => Some(embeddings(&body)),
         "/v1/models" => {
             let model = |id: &&str| json!({ "id": id, "object": "model", "created": 1, "owned_by": "somebody" });
             let list = json!({ "object": "list", "data": MODELS.iter().map(model).collect::<Vec<_>>() });
@@ -176,6 +168,22 @@ fn other(request: &Request) -> Option<Reply> {
         "/v1/responses" => Some(responses(&body)),
         _ => None,
     }
+}
+
+/// Vectors: numbers, or little-endian floats in base64 where the client wants that; the last input's first.
+fn embeddings(body: &Value) -> Reply {
+    let vectors = match body["encoding_format"] == "base64" {
+        true => [json!("AAAAPwAAAMA="), json!("AACAPwAAgD4=")],
+        false => [json!([0.5, -2.0]), json!([1.0, 0.25])],
+    };
+    let count = body["input"].as_array().map_or(1, Vec::len);
+    let element = |(index, vector)| json!({ "object": "embedding", "index": index, "embedding": vector });
+    let mut data: Vec<_> = vectors.iter().take(count).enumerate().map(element).collect();
+    if body["encoding_format"].is_null() {
+        data.reverse();
+    }
+    let usage = json!({ "prompt_tokens": 2 * count, "total_tokens": 2 * count });
+    Reply::json(200, json!({ "object": "list", "data": data, "model": body["model"], "usage": usage }).to_string())
 }
 
 /// An answer of the Responses API, which the gateway relays as it is.

@@ -231,12 +231,46 @@ def demo():
     assert "Oslo has 2 degrees" in answer.choices[0].message.content
 
 
+def check_vectors(answer, model):
+    assert [item.embedding for item in answer.data] == [[0.5, -2.0], [1.0, 0.25]]
+    assert [item.index for item in answer.data] == [0, 1] and answer.model == model and answer.object == "list"
+    assert answer.usage.prompt_tokens == 4 and answer.usage.total_tokens == 4
+
+
 @check
 def embeddings():
-    answer = client.embeddings.create(model="openai-talk", input="Hello")
-    assert answer.data[0].embedding == [0.5, -2.0] and answer.usage.prompt_tokens == 2
-    answer = client.embeddings.create(model="openai-talk", input="Hello", encoding_format="float")
-    assert answer.data[0].embedding == [0.5, -2.0]
+    for backend in ("openai", "ollama"):
+        model = f"{backend}-talk"
+        # Without a word on it, the SDK asks for base64 and reads that.
+        for wish in ({}, {"encoding_format": "float"}, {"dimensions": 2}):
+            check_vectors(client.embeddings.create(model=model, input=["Hello", "world"], **wish), model)
+        raw = client.embeddings.with_raw_response.create(model=model, input=["Hello", "world"], encoding_format="base64")
+        assert [item["embedding"] for item in json.loads(raw.text)["data"]] == ["AAAAPwAAAMA=", "AACAPwAAgD4="]
+        assert raw.headers["x-lingate-endpoint"] == backend
+        raised(openai.BadRequestError, lambda: client.embeddings.create(model=model, input=[]))
+    check_vectors(client.embeddings.create(model="openai-talk", input=[[1, 2], [3]]), "openai-talk")
+    error = raised(openai.BadRequestError, lambda: client.embeddings.create(model="ollama-talk", input=[[1, 2], [3]]))
+    assert "token" in error.message
+    error = raised(openai.BadRequestError, lambda: client.embeddings.create(model="anthropic-talk", input="Hello"))
+    assert "embeddings" in error.message
+
+
+@check
+async def embeddings_asynchronous():
+    async with openai.AsyncOpenAI(**SETTINGS) as client:
+        for backend in ("openai", "ollama"):
+            model = f"{backend}-talk"
+            check_vectors(await client.embeddings.create(model=model, input=["Hello", "world"]), model)
+
+
+@check
+def embeddings_of_the_demo():
+    answers = [client.embeddings.create(model="demo-echo", input=["Hello", "Hello", "other"]) for _ in range(2)]
+    first, same, other = (item.embedding for item in answers[0].data)
+    assert first == same == answers[1].data[0].embedding != other
+    numbers = client.embeddings.create(model="demo-echo", input="Hello", encoding_format="float").data[0].embedding
+    assert len(first) == len(numbers) and all(abs(a - b) < 1e-6 for a, b in zip(first, numbers))
+    assert len(client.embeddings.create(model="demo-echo", input="Hello", dimensions=8).data[0].embedding) == 8
 
 
 @check

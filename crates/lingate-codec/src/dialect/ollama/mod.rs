@@ -1,5 +1,6 @@
-//! Ollama's native API: `/api/chat` and `/api/generate`, whole answers and NDJSON streams.
+//! Ollama's native API: `/api/chat` and `/api/generate`, whole answers and NDJSON streams; embeddings in `embed/`.
 
+mod embed;
 mod error;
 mod fields;
 mod line;
@@ -16,6 +17,7 @@ use crate::ir::{Answer, ApiError, Event, Family, Loss, Operation, Request};
 use crate::json::{Edits, Object};
 use std::ops::Range;
 
+pub use embed::{EMBED, EMBEDDINGS, Embed};
 pub use load::{encode_load_answer, is_load_request};
 
 /// The dialect of Ollama.

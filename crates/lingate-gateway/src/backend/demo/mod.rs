@@ -1,8 +1,9 @@
 //! The built-in `demo` backend: models that live in this process, so that the first minute needs no upstream.
 //!
-//! It speaks the `openai_chat` dialect in bytes and is a function of the request alone: the same body always gets
+//! It speaks the `openai_chat` dialect (and `openai_embeddings`) in bytes and is a function of the request alone: the same body always gets
 //! the same answer, down to ids. It counts words where a model would count tokens.
 
+mod embed;
 mod request;
 mod respond;
 mod schema;
@@ -14,6 +15,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use lingate_codec::json::Writer;
 
+pub(crate) use embed::answer as embed;
 use request::Request;
 
 use super::{Backend, OPENAI_COMPATIBLE};
@@ -91,10 +93,22 @@ pub(crate) fn models_body() -> Bytes {
 
 /// Sixteen hexadecimal digits of the body's FNV-1a hash, for ids.
 fn seed(body: &[u8]) -> String {
-    let hash = body
-        .iter()
-        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3));
-    format!("{hash:016x}")
+    format!("{:016x}", hash(body))
+}
+
+/// The FNV-1a hash.
+fn hash(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3))
+}
+
+/// What `demo-error` says.
+fn always_fails() -> Fault {
+    Fault {
+        status: 500,
+        message: "This is demo-error: it always fails, so that you can see what your client does.".to_owned(),
+        param: None,
+        code: Some("demo_error"),
+    }
 }
 
 /// Why there is no answer.

@@ -3,10 +3,10 @@
 use lingate_codec::ids;
 use lingate_codec::json::Writer;
 
-use super::Fault;
 use super::request::{Choice, Format, Message, Request, Tool};
 use super::schema;
 use super::text::{before_stop, count_words, describe_images, first_words};
+use super::{Fault, always_fails};
 
 /// The longest answer, in words.
 pub(super) const MAX_WORDS: usize = 4096;
@@ -55,12 +55,7 @@ impl Reply {
 /// Makes the answer to a request; `seed` goes into ids.
 pub(super) fn respond(request: &Request<'_>, seed: &str) -> Result<Reply, Fault> {
     if request.model == "demo-error" {
-        return Err(Fault {
-            status: 500,
-            message: "This is demo-error: it always fails, so that you can see what your client does.".to_owned(),
-            param: None,
-            code: Some("demo_error"),
-        });
+        return Err(always_fails());
     }
     let results = results(request);
     let tool = if results.is_empty() { wanted_tool(request) } else { None };

@@ -8,7 +8,7 @@ mod hole;
 mod table;
 
 use http::Method;
-use lingate_codec::dialect::DialectId;
+use lingate_codec::dialect::{DialectId, EmbeddingsId};
 use lingate_codec::ir::Operation;
 use std::borrow::Cow;
 use table::{Mount, Row, TABLE, To};
@@ -50,8 +50,8 @@ pub(crate) enum Route<'p> {
     Chat(DialectId, Operation),
     /// OpenAI's `/v1/completions`.
     Completions,
-    /// OpenAI's `/v1/embeddings`.
-    Embeddings,
+    /// Vectors of texts: OpenAI's `/v1/embeddings`, Ollama's `/api/embed` and `/api/embeddings`.
+    Embeddings(EmbeddingsId),
     /// OpenAI's `POST /v1/responses`.
     Responses,
     /// The list of models, OpenAI's or (by `anthropic-version`) Anthropic's.
@@ -72,10 +72,6 @@ pub(crate) enum Route<'p> {
     OllamaShow,
     /// `/api/ps`.
     OllamaPs,
-    /// `/api/embed`.
-    OllamaEmbed,
-    /// `/api/embeddings`.
-    OllamaEmbeddings,
     /// `pull`, `push`, `create`, `copy`, `delete` and `blobs/{digest}`. These paths have no prefixes and no encoded
     /// characters, so the request's own path and method may go upstream as they are.
     OllamaManage,
@@ -165,7 +161,7 @@ impl To {
         match self {
             Self::Chat(dialect, operation) => Route::Chat(dialect, operation),
             Self::Completions => Route::Completions,
-            Self::Embeddings => Route::Embeddings,
+            Self::Embeddings(id) => Route::Embeddings(id),
             Self::Responses => Route::Responses,
             Self::Models => Route::Models,
             Self::Model => Route::Model(filling.unwrap_or_default()),
@@ -176,8 +172,6 @@ impl To {
             Self::OllamaTags => Route::OllamaTags,
             Self::OllamaShow => Route::OllamaShow,
             Self::OllamaPs => Route::OllamaPs,
-            Self::OllamaEmbed => Route::OllamaEmbed,
-            Self::OllamaEmbeddings => Route::OllamaEmbeddings,
             Self::OllamaManage => Route::OllamaManage,
             Self::Health => Route::Health,
             Self::Ready => Route::Ready,

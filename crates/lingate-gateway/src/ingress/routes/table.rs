@@ -3,7 +3,7 @@
 use super::PathFamily;
 use super::hole::Hole;
 use http::Method;
-use lingate_codec::dialect::DialectId;
+use lingate_codec::dialect::{DialectId, EmbeddingsId};
 use lingate_codec::ir::Operation;
 
 /// A path of the table.
@@ -45,7 +45,7 @@ pub(super) struct Methods {
 pub(super) enum To {
     Chat(DialectId, Operation),
     Completions,
-    Embeddings,
+    Embeddings(EmbeddingsId),
     Responses,
     Models,
     Model,
@@ -56,8 +56,6 @@ pub(super) enum To {
     OllamaTags,
     OllamaShow,
     OllamaPs,
-    OllamaEmbed,
-    OllamaEmbeddings,
     OllamaManage,
     Health,
     Ready,
@@ -86,6 +84,9 @@ const ANY: Methods = Methods { bits: G | H | P | D | U, allow: "GET, HEAD, POST,
 const CHAT: To = To::Chat(DialectId::OpenAiChat, Operation::Chat);
 const MESSAGES: To = To::Chat(DialectId::AnthropicMessages, Operation::Chat);
 const OLLAMA_CHAT: To = To::Chat(DialectId::Ollama, Operation::Chat);
+const EMBEDDINGS: To = To::Embeddings(EmbeddingsId::OpenAi);
+const OLLAMA_EMBED: To = To::Embeddings(EmbeddingsId::OllamaEmbed);
+const OLLAMA_EMBEDDINGS: To = To::Embeddings(EmbeddingsId::OllamaEmbeddings);
 const OLLAMA_GENERATE: To = To::Chat(DialectId::Ollama, Operation::TextCompletion);
 
 /// Holes: `{id}` one segment, `{model}` a model's name, `{digest}` Ollama's. The first match wins, so what is asked
@@ -95,7 +96,7 @@ pub(super) static TABLE: &[Row] = &[
     anthropic("/messages", POST, MESSAGES),
     exact("/api/chat", POST, OLLAMA_CHAT, PathFamily::Ollama),
     openai("/responses", POST, To::Responses),
-    openai("/embeddings", POST, To::Embeddings),
+    openai("/embeddings", POST, EMBEDDINGS),
     exact("/api/generate", POST, OLLAMA_GENERATE, PathFamily::Ollama),
     openai("/completions", POST, To::Completions),
     openai("/models", GET, To::Models),
@@ -106,8 +107,8 @@ pub(super) static TABLE: &[Row] = &[
     exact("/api/tags", GET, To::OllamaTags, PathFamily::Ollama),
     exact("/api/show", POST, To::OllamaShow, PathFamily::Ollama),
     exact("/api/ps", GET_POST, To::OllamaPs, PathFamily::Ollama),
-    exact("/api/embed", POST, To::OllamaEmbed, PathFamily::Ollama),
-    exact("/api/embeddings", POST, To::OllamaEmbeddings, PathFamily::Ollama),
+    exact("/api/embed", POST, OLLAMA_EMBED, PathFamily::Ollama),
+    exact("/api/embeddings", POST, OLLAMA_EMBEDDINGS, PathFamily::Ollama),
     exact("/api/pull", POST, To::OllamaManage, PathFamily::Ollama),
     exact("/api/push", POST, To::OllamaManage, PathFamily::Ollama),
     exact("/api/create", POST, To::OllamaManage, PathFamily::Ollama),
@@ -118,7 +119,7 @@ pub(super) static TABLE: &[Row] = &[
     exact("/api/chat/completions", POST, CHAT, PathFamily::OpenAi),
     exact("/api/models", GET, To::Models, PathFamily::OpenAi),
     exact("/api/v1/chat/completions", POST, CHAT, PathFamily::OpenAi),
-    exact("/api/v1/embeddings", POST, To::Embeddings, PathFamily::OpenAi),
+    exact("/api/v1/embeddings", POST, EMBEDDINGS, PathFamily::OpenAi),
     exact("/api/v1/models", GET, To::Models, PathFamily::OpenAi),
     // lingate's own.
     exact("/health", GET, To::Health, PathFamily::OpenAi),

@@ -23,7 +23,7 @@ fn openai_paths_have_four_prefixes() {
         for (path, expected) in [
             ("/chat/completions", CHAT),
             ("/completions", Found::Route(Route::Completions)),
-            ("/embeddings", Found::Route(Route::Embeddings)),
+            ("/embeddings", Found::Route(Route::Embeddings(EmbeddingsId::OpenAi))),
             ("/responses", Found::Route(Route::Responses)),
             ("/audio/speech", Found::Route(Route::PassThrough("/audio/speech"))),
         ] {
@@ -41,7 +41,7 @@ fn openai_paths_have_four_prefixes() {
         assert_eq!(post(path), CHAT);
     }
     assert_eq!(get("/api/models"), Found::Route(Route::Models));
-    assert_eq!(post("/api/v1/embeddings"), Found::Route(Route::Embeddings));
+    assert_eq!(post("/api/v1/embeddings"), Found::Route(Route::Embeddings(EmbeddingsId::OpenAi)));
 }
 
 #[test]
@@ -67,8 +67,8 @@ fn ollama_paths() {
         ("/api/generate", Route::Chat(DialectId::Ollama, Operation::TextCompletion)),
         ("/api/show", Route::OllamaShow),
         ("/api/ps", Route::OllamaPs),
-        ("/api/embed", Route::OllamaEmbed),
-        ("/api/embeddings", Route::OllamaEmbeddings),
+        ("/api/embed", Route::Embeddings(EmbeddingsId::OllamaEmbed)),
+        ("/api/embeddings", Route::Embeddings(EmbeddingsId::OllamaEmbeddings)),
         ("/api/pull", Route::OllamaManage),
         ("/api/delete", Route::OllamaManage),
     ] {

@@ -7,7 +7,7 @@ mod history;
 mod messages;
 mod options;
 mod turns;
-mod typed;
+pub(super) mod typed;
 
 pub(super) use decode::{check, decode};
 pub(super) use edits::relay_edits;
