@@ -36,16 +36,13 @@ pub(crate) struct Ended {
     pub(crate) recorder: Option<Recorder>,
 }
 
-/// A try under way. Boxed, so that it can move into a body.
+/// A try under way that can move into a body.
 pub(crate) type Running = Pin<Box<dyn Future<Output = Ended> + Send>>;
 
 impl Attempt {
-    /// Begins.
-    pub(crate) fn run(mut self) -> Running {
-        Box::pin(async move {
-            let result = self.call().await;
-            Ended { result, recorder: self.recorder }
-        })
+    async fn run(mut self) -> Ended {
+        let result = self.call().await;
+        Ended { result, recorder: self.recorder }
     }
 
     async fn call(&mut self) -> Result<Answered, Failure> {
@@ -58,12 +55,14 @@ impl Attempt {
     }
 }
 
-/// Waits for the try's end, but no longer than the client may hear nothing.
+/// Makes a try and waits for its end, but no longer than the client may hear nothing. Only a try that may have to go
+/// on elsewhere is boxed.
 ///
 /// # Errors
 /// The client has heard nothing for too long: the try itself, still under way.
-pub(crate) async fn unless_silent(mut running: Running, silence: &mut Option<Silence>) -> Result<Ended, Running> {
-    let Some(silence) = silence else { return Ok(running.await) };
+pub(crate) async fn unless_silent(attempt: Attempt, silence: &mut Option<Silence>) -> Result<Ended, Running> {
+    let Some(silence) = silence else { return Ok(attempt.run().await) };
+    let mut running: Running = Box::pin(attempt.run());
     let ended = poll_fn(|cx| match running.as_mut().poll(cx) {
         Poll::Ready(ended) => Poll::Ready(Some(ended)),
         Poll::Pending => silence.poll(cx).map(|()| None),

@@ -79,7 +79,7 @@ async fn attempts(
             recorder: recorder.take(),
             stop: exchange.gateway.stop.clone(),
         };
-        let ended = match unless_silent(attempt.run(), &mut silence).await {
+        let ended = match unless_silent(attempt, &mut silence).await {
             Ok(ended) => ended,
             Err(running) => {
                 let waiting = Waiting::new(running, silence, client.clone(), model.clone(), &exchange.gateway.stop);
