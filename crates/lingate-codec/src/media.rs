@@ -1,5 +1,7 @@
 //! What bytes are, by their first few.
 
+use std::borrow::Cow;
+
 /// Media type of a picture or PDF, told from the beginning of its standard base64 text; `None` when unknown.
 ///
 /// Magic bytes: PNG, JPEG, GIF, WebP (RIFF….WEBP), BMP, HEIC/AVIF (ISO base media brands), PDF.
@@ -41,6 +43,26 @@ pub fn split_data_url(url: &str) -> Option<(&str, &str)> {
     let (head, data) = url[5..].split_once(',')?;
     let media_type = head.strip_suffix(";base64")?;
     Some((media_type.split(';').next().unwrap_or_default(), data))
+}
+
+/// Media type and base64 text of a `data:` URL, borrowed where the URL is; the bytes' own word goes before the
+/// client's.
+///
+/// # Errors
+/// Any other URL comes back as it was.
+pub fn take_data_url(url: Cow<'_, str>) -> Result<(Cow<'_, str>, Cow<'_, str>), Cow<'_, str>> {
+    let Some((said, data)) = split_data_url(&url) else { return Err(url) };
+    let (sniffed, start) = (sniff_base64(data), url.len() - data.len());
+    Ok(match url {
+        Cow::Borrowed(url) => {
+            let said = split_data_url(url).map_or("", |(said, _)| said);
+            (Cow::Borrowed(sniffed.unwrap_or(said)), Cow::Borrowed(url.get(start..).unwrap_or_default()))
+        }
+        Cow::Owned(ref owned) => {
+            let media_type = sniffed.map_or_else(|| Cow::Owned(said.to_owned()), Cow::Borrowed);
+            (media_type, Cow::Owned(owned.get(start..).unwrap_or_default().to_owned()))
+        }
+    })
 }
 
 #[cfg(test)]

@@ -76,11 +76,11 @@ pub fn in_band_error(dialect: &dyn Dialect, error: &ApiError, request_id: &str, 
                 out.push(b'\n');
             }
             out.extend_from_slice(b"data: ");
-            dialect.encode_error(error, request_id, out);
+            dialect.encode_stream_error(error, request_id, out);
             out.extend_from_slice(b"\n\n");
         }
         Framing::Ndjson => {
-            dialect.encode_error(error, request_id, out);
+            dialect.encode_stream_error(error, request_id, out);
             out.push(b'\n');
         }
     }

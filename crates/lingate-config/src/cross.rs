@@ -120,6 +120,10 @@ fn endpoints(config: &Config, out: &mut Vec<Diagnostic>) {
         unique(&mut names, &endpoint.name, &path, out);
         out.extend(unsupported::kind(endpoint.kind, &path));
         credentials(endpoint, &path, out);
+        if endpoint.num_ctx.is_some() && endpoint.kind != BackendKind::Ollama {
+            let message = "only endpoints of type ollama are asked for a context";
+            out.push(Diagnostic::new(member(&path, "num_ctx"), message).help("remove it"));
+        }
     }
 }
 

@@ -28,9 +28,9 @@ mod unsupported;
 mod yaml;
 
 pub use checked::{
-    Admin, AdminAuth, ClientAuth, ClientKey, Clients, Config, Endpoint, EndpointTls, ExposeModels, KeySecret, Limits,
-    Price, QueueOptions, QueuePriority, Reasoning, ResponseModel, Retry, Seed, Sticky, Strategy, StreamMode, Target,
-    TimeoutOverrides, Timeouts, ToolRepair, VirtualModel, Worker, resolve_client_auth,
+    Admin, AdminAuth, ClientAuth, ClientKey, Clients, Config, Endpoint, EndpointTls, ExposeModels, HostedTools,
+    KeySecret, Limits, Price, QueueOptions, QueuePriority, Reasoning, ResponseModel, Retry, Seed, Sticky, Strategy,
+    StreamMode, Target, TimeoutOverrides, Timeouts, ToolRepair, VirtualModel, Worker, resolve_client_auth,
 };
 pub use choice::UnknownWord;
 pub use diagnostic::{ConfigErrors, Diagnostic, Level};

@@ -35,12 +35,6 @@ const FILE: &[Rule<raw::File>] = &[
         instead: "remove it or set \"normal\"",
     },
     Rule {
-        key: "responses_store",
-        asked: |f| f.responses_store.is_some_and(|s| s.0.is_some_and(|ttl| ttl.as_secs() != 24 * 60 * 60)),
-        what: "a storage time of its own for Responses",
-        instead: "remove it or set \"off\"",
-    },
-    Rule {
         key: "admin.auth",
         asked: |f| {
             let auth = f.admin.as_ref().and_then(|a| a.auth).map(|word| word.0);
@@ -86,12 +80,6 @@ const ENDPOINT: &[Rule<raw::Endpoint>] = &[
         },
         what: "limiting an endpoint's load",
         instead: "remove it or set zeros",
-    },
-    Rule {
-        key: "dialects",
-        asked: |e| e.dialects.as_ref().is_some_and(|list| list.iter().any(|d| d == "openai_responses")),
-        what: "relaying openai_responses to an upstream",
-        instead: "remove it from the list",
     },
 ];
 

@@ -51,7 +51,6 @@ fn what_is_not_built_is_refused_by_name() {
         ("database_url: postgres://u:p@h/db", "", "", "database_url"),
         ("redis_url: redis://h", "", "", "redis_url"),
         ("ledger: { durability: strict }", "", "", "ledger.durability"),
-        ("responses_store: 1h", "", "", "responses_store"),
         ("admin: { auth: oidc }", "", "", "admin.auth"),
         ("admin: { auth: session-service }", "", "", "admin.auth"),
         ("admin: { auth: forward-auth }", "", "", "admin.auth"),
@@ -60,7 +59,6 @@ fn what_is_not_built_is_refused_by_name() {
         ("tool_patterns: [{ name: x }]", "", "", "tool_patterns"),
         ("", "allow_model_management: true", "", "endpoints[0].allow_model_management"),
         ("", "limits: { rpm: 5 }", "", "endpoints[0].limits"),
-        ("", "dialects: [openai_responses]", "", "endpoints[0].dialects"),
         ("", "", "strategy: weighted", "virtual_models[0].strategy"),
         ("", "", "sticky: conversation", "virtual_models[0].sticky"),
         ("", "", "overflow_to: m", "virtual_models[0].overflow_to"),
@@ -88,8 +86,8 @@ fn what_is_not_built_is_refused_by_name() {
 #[test]
 fn what_does_nothing_yet_but_harms_nothing_is_taken() {
     for (top, endpoint, model) in [
-        ("responses_store: off", "dialects: [anthropic_messages, ollama]", "sticky: off"),
-        ("responses_store: 1d", "limits: { rpm: 0 }", "tool_repair: auto"),
+        ("", "dialects: [anthropic_messages, ollama]", "sticky: off"),
+        ("", "limits: { rpm: 0 }", "tool_repair: auto"),
         ("trusted_proxies: []", "", "cache: off"),
         ("watch: false", "", "record: off"),
         ("database_url: ''", "", "cache: false"),
@@ -135,6 +133,7 @@ fn each_wrong_value_has_its_key() {
         ("", "headers: { X: \"a\\nb\" }", "", "endpoints[0].headers.X"),
         ("", "tls: { cert: x }", "", "endpoints[0].tls"),
         ("", "priority: high", "", "endpoints[0].priority"),
+        ("", "num_ctx: 8192", "", "endpoints[0].num_ctx"),
         ("", "enabled: maybe", "", "endpoints[0].enabled"),
         ("", "dialects: [openai]", "", "endpoints[0].dialects[0]"),
         ("", "worker: vllm", "", "endpoints[0].worker"),

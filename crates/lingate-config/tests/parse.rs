@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use lingate_config::{
-    AdminAuth, BackendKind, ClientAuth, Config, ExposeModels, FixedEnvironment, Format, KeySecret, Listen,
+    AdminAuth, BackendKind, ClientAuth, Config, ExposeModels, FixedEnvironment, Format, HostedTools, KeySecret, Listen,
     ListenAddress, Loaded, ResponseModel, Seed, StreamMode, ToolRepair, api_root, chat_url, example, load, parse,
     resolve_client_auth,
 };
@@ -34,6 +34,16 @@ fn nothing_written_is_the_default() {
     assert_eq!(config.max_body, 32 << 20);
     assert_eq!(config.timeouts.total, None);
     assert_eq!(config.holdback, Duration::from_secs(4));
+}
+
+#[test]
+fn stored_responses_have_a_time_of_their_own() {
+    let day = Some(Duration::from_secs(24 * 3600));
+    assert_eq!(Config::default().responses_store, day);
+    for (text, kept) in [("24h", day), ("1h30m", Some(Duration::from_secs(5400))), ("off", None), ("0s", None)] {
+        assert_eq!(read(&format!("responses_store: {text}")).config.responses_store, kept, "{text}");
+    }
+    assert!(parse("responses_store: soon", "f", &env()).is_err());
 }
 
 #[test]
@@ -111,6 +121,7 @@ fn every_documented_key() {
     );
     assert_eq!(pairs(&model.force), r#"seed=12345678901234567890123 user="5" top_p=1e0"#);
     assert_eq!(model.response_model, ResponseModel::Upstream);
+    assert_eq!(model.hosted_tools, HostedTools::Drop);
     assert_eq!(model.tool_repair, ToolRepair::Auto);
     assert_eq!(model.retry.attempts, 3);
     assert_eq!(config.virtual_models[1].targets[1].priority, Some(7));

@@ -6,12 +6,13 @@ use crate::ingress::request_id::RequestId;
 use crate::outgoing::Outgoing;
 use crate::pump::{Pump, Sink, Source, Stop, Way, from_upstream, stamp};
 use crate::recorder::Recorder;
+use crate::responses::Keep;
 use crate::secrets::Secrets;
 use crate::snapshot::Target;
 use crate::upstream::{Answer, AnswerBody};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
-use lingate_codec::dialect::{AnswerContext, Dialect};
+use lingate_codec::dialect::{AnswerContext, Dialect, Remembered};
 use lingate_codec::frame::Framing;
 use lingate_codec::ir::{Answer as WholeAnswer, ApiError, Event, Finish, FinishReason, Operation, Start};
 use lingate_codec::relay::{RelayedAnswer, in_band_error, rename};
@@ -37,6 +38,8 @@ pub(crate) struct Client {
     pub created: u64,
     /// What was asked.
     pub operation: Operation,
+    /// What of the request the answer must keep to.
+    pub remembered: Remembered,
     /// Whether the answer's model is to have the name that was asked for.
     pub rename: bool,
     /// The request's id as the client is told it.
@@ -51,6 +54,8 @@ pub(crate) struct Client {
     pub max_error_body: u64,
     /// Whether an answer without content counts as failed.
     pub refuse_empty: bool,
+    /// What is to become of the answer besides, in a dialect that has state.
+    pub keep: Option<Keep>,
 }
 
 impl Client {
@@ -62,6 +67,8 @@ impl Client {
             created: self.created,
             operation: self.operation,
             include_usage: self.include_usage,
+            tools: self.remembered.tools.clone(),
+            echo: self.remembered.echo.clone(),
         }
     }
 
@@ -152,7 +159,14 @@ async fn stream(
         return Err(ApiError::new(500, "the request was answered twice").into());
     };
     let source = Source { body, dialect: outgoing.dialect, operation: outgoing.operation };
-    let sink = Sink { client: client.clone(), way, recorder: listener, secrets, stop: stop.watch() };
+    let sink = Sink {
+        client: client.clone(),
+        way,
+        recorder: listener,
+        secrets,
+        stop: stop.watch(),
+        keep: client.keep.clone(),
+    };
     let mut pump = Box::new(Pump::new(source, sink));
     let failure = match pump.prime(client.holdback()).await {
         Err(error) => Some(Failure { try_next: true, headers: headers.clone(), ..Failure::of(error) }),

@@ -12,6 +12,7 @@ use crate::snapshot::VirtualModel;
 use bytes::Bytes;
 use http::HeaderMap;
 use lingate_codec::dialect::StreamEncoder;
+use lingate_codec::ir::ApiError;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -23,9 +24,8 @@ pub(crate) struct Attempt {
     pub(crate) model: Arc<VirtualModel>,
     /// Which of the model's targets.
     pub(crate) target: usize,
+    pub(crate) call: EndpointCall,
     pub(crate) outgoing: Outgoing,
-    /// Headers that go on to the upstream.
-    pub(crate) headers: HeaderMap,
     pub(crate) recorder: Option<Recorder>,
     pub(crate) stop: Stop,
 }
@@ -40,28 +40,22 @@ pub(crate) struct Ended {
 pub(crate) type Running = Pin<Box<dyn Future<Output = Ended> + Send>>;
 
 impl Attempt {
-    async fn run(mut self) -> Ended {
-        let result = self.call().await;
-        Ended { result, recorder: self.recorder }
-    }
-
-    async fn call(&mut self) -> Result<Answered, Failure> {
-        let body = std::mem::take(&mut self.outgoing.body);
-        let mut call = EndpointCall::post(self.outgoing.path.clone(), body);
-        call.headers.extend(self.headers.drain());
-        let target = &self.model.targets[self.target];
-        let reply = target.endpoint.call(call).await?;
-        answer(&self.client, target, &self.outgoing, reply, &mut self.recorder, &self.stop).await
+    async fn run(self) -> Ended {
+        let Self { client, model, target, call, outgoing, mut recorder, stop } = self;
+        let target = &model.targets[target];
+        let result = match target.endpoint.call(call).await {
+            Ok(reply) => answer(&client, target, &outgoing, reply, &mut recorder, &stop).await,
+            Err(failure) => Err(failure),
+        };
+        Ended { result, recorder }
     }
 }
 
-/// Makes a try and waits for its end, but no longer than the client may hear nothing. Only a try that may have to go
-/// on elsewhere is boxed.
+/// Makes a try and waits for its end, but no longer than the client may hear nothing.
 ///
 /// # Errors
 /// The client has heard nothing for too long: the try itself, still under way.
-pub(crate) async fn unless_silent(attempt: Attempt, silence: &mut Option<Silence>) -> Result<Ended, Running> {
-    let Some(silence) = silence else { return Ok(attempt.run().await) };
+pub(crate) async fn unless_silent(attempt: Attempt, silence: &mut Silence) -> Result<Ended, Running> {
     let mut running: Running = Box::pin(attempt.run());
     let ended = poll_fn(|cx| match running.as_mut().poll(cx) {
         Poll::Ready(ended) => Poll::Ready(Some(ended)),
@@ -86,11 +80,11 @@ pub(crate) fn in_place_of(
 
 /// A stream without an answer yet: its head is out, so there is no other target and no other status any more.
 pub struct Waiting {
-    running: Running,
+    /// Gives the rest of the stream.
+    rest: Pin<Box<dyn Future<Output = Body> + Send>>,
     /// Goes on in the answer's stream.
     silence: Option<Silence>,
     client: Arc<Client>,
-    model: Arc<VirtualModel>,
     encoder: Box<dyn StreamEncoder>,
     stop: StopWatch,
     /// Whether the sign of life that committed the head is still to be written.
@@ -115,7 +109,8 @@ impl Waiting {
         stop: &Stop,
     ) -> Self {
         let encoder = client.dialect.stream_encoder(client.context());
-        Self { running, silence, client, model, encoder, stop: stop.watch(), due: true }
+        let rest = Box::pin(rest(running, client.clone(), model));
+        Self { rest, silence, client, encoder, stop: stop.watch(), due: true }
     }
 
     /// As an answer of its own.
@@ -129,12 +124,14 @@ impl Waiting {
 
     /// What the client gets next.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Waited> {
-        if let Poll::Ready(ended) = self.running.as_mut().poll(cx) {
-            return Poll::Ready(Waited::Answer(self.body(ended)));
+        if let Poll::Ready(mut body) = self.rest.as_mut().poll(cx) {
+            if let Body::Stream(pump) = &mut body {
+                pump.watch_silence(self.silence.take());
+            }
+            return Poll::Ready(Waited::Answer(body));
         }
         if self.stop.poll(cx).is_ready() {
-            let ended = Ended { result: Err(shutting_down().into()), recorder: None };
-            return Poll::Ready(Waited::Answer(self.body(ended)));
+            return Poll::Ready(Waited::Answer(told_inside(&self.client, &shutting_down())));
         }
         let silent = self.silence.as_mut().is_some_and(|silence| silence.poll(cx).is_ready());
         if !std::mem::take(&mut self.due) && !silent {
@@ -144,26 +141,26 @@ impl Waiting {
         self.encoder.keep_alive(stamp(self.client.started), &mut out);
         Poll::Ready(Waited::Sign(out.into()))
     }
+}
 
-    /// The rest of the stream.
-    fn body(&mut self, ended: Ended) -> Body {
-        let mut recorder = ended.recorder;
-        match ended.result {
-            Ok(answered) => match answered.body {
-                Body::Stream(mut pump) => {
-                    pump.watch_silence(self.silence.take());
-                    Body::Stream(pump)
-                }
-                body => body,
-            },
-            Err(failure) => match in_place_of(&failure, &self.model, &self.client, &mut recorder) {
-                Some(answered) => answered.body,
-                None => {
-                    let mut out = Vec::new();
-                    self.client.in_band_error(&failure.error, &mut out);
-                    out.into()
-                }
-            },
-        }
+/// The rest of a stream whose head is out.
+async fn rest(running: Running, client: Arc<Client>, model: Arc<VirtualModel>) -> Body {
+    let Ended { result, mut recorder } = running.await;
+    let answered = match result {
+        Ok(answered) => answered,
+        Err(failure) => match in_place_of(&failure, &model, &client, &mut recorder) {
+            Some(answered) => answered,
+            None => return told_inside(&client, &failure.error),
+        },
+    };
+    match &client.keep {
+        Some(keep) => keep.body(answered.body, true).await,
+        None => answered.body,
     }
+}
+
+fn told_inside(client: &Client, error: &ApiError) -> Body {
+    let mut out = Vec::new();
+    client.in_band_error(error, &mut out);
+    out.into()
 }

@@ -1,14 +1,17 @@
 //! A chat request: find the model, try its targets, answer.
 
-use crate::answering::{Answered, Client};
+use crate::answering::{Answered, Client, answer};
 use crate::attempt::{Attempt, Waiting, in_place_of, unless_silent};
 use crate::body::Body;
-use crate::headers::{self, ATTEMPTS, DROPPED, ENDPOINT, FALLBACK};
-use crate::outgoing::{Incoming, prepare};
+use crate::endpoint::EndpointCall;
+use crate::error::Failure;
+use crate::headers::{self, ATTEMPTS, DROPPED, ENDPOINT, FALLBACK, WARNING};
+use crate::outgoing::{Incoming, Outgoing, prepare};
 use crate::own::json;
 use crate::pipeline::{Exchange, Served};
 use crate::pump::{Silence, stamp};
 use crate::recorder::{Place, Recorder};
+use crate::responses;
 use crate::snapshot::{Target, VirtualModel};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Response, header};
@@ -23,28 +26,44 @@ const DROPPED_CAP: usize = 1024;
 
 /// Answers a chat or generate request.
 pub(crate) async fn serve(exchange: &Exchange<'_>, dialect: DialectId, operation: Operation, body: Bytes) -> Served {
-    let envelope = Envelope::probe(dialect.dialect(), &body)?;
-    if envelope.model.is_empty() {
+    let asked = Envelope::probe(dialect.dialect(), &body)?;
+    if asked.model.is_empty() {
         return Err(ApiError::invalid("model", "`model` is required").into());
     }
-    let model = exchange.find_model(&envelope.model).await?;
-    let client = Arc::new(client(exchange, dialect, operation, &envelope, &model));
+    let model = exchange.find_model(&asked.model).await?;
+    // State that the request refers to is put in its place before anything else reads it.
+    let turn = responses::begin(exchange, dialect, &body, &asked, &model).await?;
+    let (body, envelope) = match &turn.body {
+        Some(expanded) => (expanded, Envelope::probe(dialect.dialect(), expanded)?),
+        None => (&body, asked),
+    };
+    let mut client = client(exchange, dialect, operation, &envelope, &model);
+    client.keep = turn.keep;
+    let client = Arc::new(client);
     let version = headers::version(&exchange.parts.headers);
-    let incoming = Incoming { dialect, operation, body: &body, envelope: &envelope, version };
-    if let Some(response) = loaded(&client, dialect, &envelope, &model) {
+    let incoming = Incoming { dialect, operation, body, envelope: &envelope, version };
+    if let Some(response) = loaded(&client, dialect, &envelope, &model)? {
         return Ok(response);
     }
     let mut recorder = Some(Recorder::new(exchange.started, exchange.id, client.model.clone(), envelope.stream));
     match attempts(exchange, &incoming, &model, &client, &mut recorder).await {
-        Ok(response) => Ok(response),
+        Ok(response) => Ok(kept(&client, response).await),
         Err(failure) => match in_place_of(&failure, &model, &client, &mut recorder) {
             Some(answered) => {
                 let mut response = bare(answered);
                 response.headers_mut().insert(FALLBACK, HeaderValue::from_static("1"));
-                Ok(response)
+                Ok(kept(&client, response).await)
             }
             None => Err(failure),
         },
+    }
+}
+
+/// A whole answer after it was stored; a stream stores itself at its end.
+async fn kept(client: &Client, response: Response<Body>) -> Response<Body> {
+    match &client.keep {
+        Some(keep) => keep.response(response).await,
+        None => response,
     }
 }
 
@@ -63,30 +82,39 @@ async fn attempts(
     loop {
         let index = number % model.targets.len();
         number += 1;
-        let outgoing = prepare(incoming, model, &model.targets[index])?;
+        let target = &model.targets[index];
+        let known = |name: &str| exchange.gateway.lists.context_now(&exchange.snapshot, &target.endpoint, name);
+        let outgoing = prepare(incoming, model, target, &known)?;
         if let Some(recorder) = recorder {
             recorder.attempt(Place { model: model.clone(), target: index });
         }
-        let told = Told::new(&model.targets[index], &outgoing.lost, number);
-        let mut headers = HeaderMap::new();
-        headers::pass(&exchange.parts.headers, outgoing.relay, model, &mut headers);
-        let attempt = Attempt {
-            client: client.clone(),
-            model: model.clone(),
-            target: index,
-            outgoing,
-            headers,
-            recorder: recorder.take(),
-            stop: exchange.gateway.stop.clone(),
-        };
-        let ended = match unless_silent(attempt, &mut silence).await {
-            Ok(ended) => ended,
-            Err(running) => {
-                let waiting = Waiting::new(running, silence, client.clone(), model.clone(), &exchange.gateway.stop);
-                return Ok(told.respond(waiting.answered()));
+        let told = Told::new(target, &outgoing.lost, number).warning(outgoing.warning.as_deref());
+        let result = match &mut silence {
+            None => attempt(exchange, model, target, client, &outgoing, recorder).await,
+            Some(patience) => {
+                let attempt = Attempt {
+                    client: client.clone(),
+                    model: model.clone(),
+                    target: index,
+                    call: call(exchange, model, &outgoing),
+                    outgoing,
+                    recorder: recorder.take(),
+                    stop: exchange.gateway.stop.clone(),
+                };
+                match unless_silent(attempt, patience).await {
+                    Ok(ended) => {
+                        *recorder = ended.recorder;
+                        ended.result
+                    }
+                    Err(running) => {
+                        let stop = &exchange.gateway.stop;
+                        let waiting = Waiting::new(running, silence, client.clone(), model.clone(), stop);
+                        return Ok(told.respond(waiting.answered()));
+                    }
+                }
             }
         };
-        let failure = match ended.result {
+        let failure = match result {
             Ok(mut answered) => {
                 if let Body::Stream(pump) = &mut answered.body {
                     pump.watch_silence(silence);
@@ -95,7 +123,6 @@ async fn attempts(
             }
             Err(failure) => failure,
         };
-        *recorder = ended.recorder;
         let again = number % model.targets.len() < number && model.targets.len() == 1;
         // The same upstream is not pressed when it says that it is busy.
         if !failure.try_next || number >= attempts || (again && failure.error.status == 429) {
@@ -109,6 +136,25 @@ async fn attempts(
 pub(crate) fn pause(number: usize, exchange: &Exchange<'_>) -> Duration {
     let jitter = u64::from(exchange.unix.subsec_micros() % 50);
     Duration::from_millis((50 + jitter) << number.min(5).saturating_sub(1))
+}
+
+fn call(exchange: &Exchange<'_>, model: &VirtualModel, outgoing: &Outgoing) -> EndpointCall {
+    let mut call = EndpointCall::post(outgoing.path.clone(), outgoing.body.clone());
+    headers::pass(&exchange.parts.headers, outgoing.relay, model, &mut call.headers);
+    call
+}
+
+/// Makes a try and waits for its end, however long that takes.
+async fn attempt(
+    exchange: &Exchange<'_>,
+    model: &VirtualModel,
+    target: &Target,
+    client: &Arc<Client>,
+    outgoing: &Outgoing,
+    recorder: &mut Option<Recorder>,
+) -> Result<Answered, Failure> {
+    let reply = target.endpoint.call(call(exchange, model, outgoing)).await?;
+    answer(client, target, outgoing, reply, recorder, &exchange.gateway.stop).await
 }
 
 fn client(
@@ -131,6 +177,7 @@ fn client(
         id: exchange.id,
         created: exchange.unix.as_secs(),
         operation,
+        remembered: dialect.dialect().remember(&envelope.object),
         rename: model.config.response_model == ResponseModel::Requested,
         shown_id: exchange.shown_id.clone(),
         started: exchange.started,
@@ -138,6 +185,7 @@ fn client(
         keep_alive: exchange.snapshot.config.keep_alive,
         max_error_body: exchange.snapshot.config.max_error_body,
         refuse_empty: model.config.retry.on_empty,
+        keep: None,
     }
 }
 
@@ -146,11 +194,16 @@ struct Told {
     endpoint: HeaderValue,
     attempts: usize,
     dropped: Option<HeaderValue>,
+    warning: Option<HeaderValue>,
 }
 
 impl Told {
     fn new(target: &Target, lost: &[String], attempts: usize) -> Self {
-        Self { endpoint: target.endpoint.shown_name().clone(), attempts, dropped: dropped(lost) }
+        Self { endpoint: target.endpoint.shown_name().clone(), attempts, dropped: dropped(lost), warning: None }
+    }
+
+    fn warning(self, warning: Option<&str>) -> Self {
+        Self { warning: warning.and_then(|warning| HeaderValue::try_from(warning).ok()), ..self }
     }
 
     fn respond(self, answered: Answered) -> Response<Body> {
@@ -164,6 +217,9 @@ impl Told {
         headers.insert(ATTEMPTS, HeaderValue::from(self.attempts));
         if let Some(value) = self.dropped {
             headers.insert(DROPPED, value);
+        }
+        if let Some(value) = self.warning {
+            headers.insert(WARNING, value);
         }
     }
 }
@@ -204,12 +260,21 @@ fn dropped(lost: &[String]) -> Option<HeaderValue> {
 }
 
 /// The answer to a client that only wants a model loaded, where there is nothing to load.
-fn loaded(client: &Client, id: DialectId, envelope: &Envelope<'_>, model: &VirtualModel) -> Option<Response<Body>> {
+fn loaded(
+    client: &Client,
+    id: DialectId,
+    envelope: &Envelope<'_>,
+    model: &VirtualModel,
+) -> Result<Option<Response<Body>>, Failure> {
     let operation = client.operation;
     if model.targets.iter().any(|target| target.endpoint.backend.native(id, operation, &[]).is_some()) {
-        return None;
+        return Ok(None);
     }
     let mut out = Vec::new();
     let at = stamp(client.started);
-    client.dialect.answer_load(operation, &envelope.object, &envelope.model, at, &mut out).then(|| json(out))
+    if !client.dialect.answer_load(operation, &envelope.object, &envelope.model, at, &mut out) {
+        return Ok(None);
+    }
+    client.dialect.check(operation, &envelope.object)?;
+    Ok(Some(json(out)))
 }

@@ -12,7 +12,8 @@ use crate::upstream::{
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use hyper_util::client::proxy::matcher::Matcher;
-use lingate_codec::ir::ApiError;
+use lingate_codec::dialect::DialectId;
+use lingate_codec::ir::{ApiError, Operation};
 use lingate_config::{Config, api_root};
 use lingate_store::SealedCache;
 use std::sync::Arc;
@@ -34,6 +35,10 @@ pub struct Endpoint {
     /// Query members of every call, encoded, without a question mark.
     query: String,
     headers: HeaderMap,
+    /// The same for calls that carry JSON: made once, so that a call need not add to its copy.
+    json_headers: HeaderMap,
+    /// The dialects that are switched on besides its kind's own.
+    dialects: Vec<String>,
     /// Targets of the backend's own routes, made once.
     routes: Vec<(&'static str, Uri)>,
     transport: Transport,
@@ -64,6 +69,8 @@ pub struct EndpointCall {
     pub path: Path,
     /// Query of this call, encoded, without a question mark.
     pub query: String,
+    /// Whether the body is JSON.
+    pub json: bool,
     /// Headers of this call; credentials and the endpoint's own are added.
     pub headers: HeaderMap,
     /// The body.
@@ -88,6 +95,7 @@ impl EndpointCall {
             method: Method::GET,
             path: Path::Root(path.to_owned()),
             query: String::new(),
+            json: false,
             headers: HeaderMap::new(),
             body: Segments::default(),
         }
@@ -95,9 +103,8 @@ impl EndpointCall {
 
     /// A POST of JSON.
     pub fn post(path: Path, body: impl Into<Segments>) -> Self {
-        let mut headers = HeaderMap::with_capacity(4);
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        Self { method: Method::POST, path, query: String::new(), headers, body: body.into() }
+        let (query, headers) = (String::new(), HeaderMap::new());
+        Self { method: Method::POST, path, query, json: true, headers, body: body.into() }
     }
 }
 
@@ -120,14 +127,23 @@ impl Endpoint {
         let session = (signs_in && backend.signs_in)
             .then(|| Session::new(account(config), cache.clone(), openwebui::system_clock()));
         let query = encode_query(&config.query);
+        let transport = transport(config, whole, proxies)?;
+        let mut headers = fixed_headers(config, backend)?;
+        if let Transport::Http(upstream) = &transport {
+            upstream.name_host(&mut headers);
+        }
+        let mut json_headers = headers.clone();
+        json_headers.entry(header::CONTENT_TYPE).or_insert(HeaderValue::from_static("application/json"));
         Ok(Self {
             backend,
+            dialects: dialects(config),
             routes: routes(backend, &root, &query),
             root,
             bare: config.url.path().trim_end_matches('/').to_owned(),
             query,
-            headers: fixed_headers(config, backend)?,
-            transport: transport(config, whole, proxies)?,
+            headers,
+            json_headers,
+            transport,
             session,
             shown_name: HeaderValue::try_from(config.name.as_str()).unwrap_or(HeaderValue::from_static("?")),
             secrets: Secrets::of(config),
@@ -153,6 +169,11 @@ impl Endpoint {
         }
     }
 
+    /// The path for requests of this dialect, below the API root, if it takes them natively.
+    pub fn native(&self, dialect: DialectId, operation: Operation) -> Option<&'static str> {
+        self.backend.native(dialect, operation, &self.dialects)
+    }
+
     /// What its dialect's encoder must know.
     pub fn target(&self) -> lingate_codec::dialect::Target<'static> {
         let mut target = self.backend.target();
@@ -173,12 +194,21 @@ impl Endpoint {
         };
         let target = self.uri(&call)?;
         // The call's own headers stand in the place of the endpoint's.
-        let mut headers = self.headers.clone();
-        headers.reserve(call.headers.len() + 2);
+        let mut headers = if call.json { self.json_headers.clone() } else { self.headers.clone() };
         headers.extend(call.headers);
-        let mut call = Call { method: call.method, target, headers, body: call.body };
+        let call = Call { method: call.method, target, headers, body: call.body };
         let Some(session) = &self.session else { return upstream.send(call).await.map_err(|error| failure(&error)) };
 
+        // Boxed: most endpoints have no session.
+        Box::pin(self.call_signed_in(upstream, session, call)).await
+    }
+
+    async fn call_signed_in(
+        &self,
+        upstream: &Arc<Upstream>,
+        session: &Arc<Session>,
+        mut call: Call,
+    ) -> Result<Answer, Failure> {
         let token = self.token(session, upstream).await?;
         call.headers.insert(header::AUTHORIZATION, token.header().clone());
         let answer = upstream.send(call.clone()).await.map_err(|error| failure(&error))?;
@@ -226,7 +256,7 @@ impl Endpoint {
             Path::Root(path) => (&self.root, path.as_str()),
             Path::Bare(path) => (&self.bare, path.as_str()),
         };
-        let mut target = format!("{base}{path}");
+        let mut target = joined(base, path);
         for (index, query) in [&self.query, &call.query].into_iter().filter(|query| !query.is_empty()).enumerate() {
             target.push(if index == 0 { '?' } else { '&' });
             target.push_str(query);
@@ -248,7 +278,24 @@ impl Endpoint {
 fn routes(backend: &Backend, root: &str, query: &str) -> Vec<(&'static str, Uri)> {
     let query = if query.is_empty() { String::new() } else { format!("?{query}") };
     let all = backend.routes.iter().chain(backend.optional_routes);
-    all.filter_map(|(_, _, path)| Some((*path, format!("{root}{path}{query}").parse().ok()?))).collect()
+    all.filter_map(|(_, _, path)| Some((*path, (joined(root, path) + &query).parse().ok()?))).collect()
+}
+
+/// A path below the API root, or below the folder that the root stands in if it begins with `/..`.
+fn joined(root: &str, path: &str) -> String {
+    match path.strip_prefix("/..") {
+        Some(beside) => format!("{}{beside}", root.rsplit_once('/').map_or("", |(folder, _)| folder)),
+        None => format!("{root}{path}"),
+    }
+}
+
+/// What the configuration switches on; and OpenAI itself speaks Responses.
+fn dialects(config: &lingate_config::Endpoint) -> Vec<String> {
+    let mut all = config.dialects.clone();
+    if config.url.host_str() == Some("api.openai.com") {
+        all.push(DialectId::OpenAiResponses.name().to_owned());
+    }
+    all
 }
 
 fn account(config: &lingate_config::Endpoint) -> Account {
@@ -341,4 +388,34 @@ fn encode_query(pairs: &[(String, lingate_config::Secret)]) -> String {
         serializer.append_pair(name, value.expose());
     }
     serializer.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{dialects, joined};
+    use lingate_config::{BackendKind, Endpoint};
+
+    #[test]
+    fn paths_are_below_the_root_or_beside_it() {
+        for (root, path, expected) in [
+            ("/v1", "/responses", "/v1/responses"),
+            ("", "/v1/responses", "/v1/responses"),
+            ("/api", "/../openai/responses", "/openai/responses"),
+            ("/webui/api", "/../openai/responses", "/webui/openai/responses"),
+            ("", "/../openai/responses", "/openai/responses"),
+        ] {
+            assert_eq!(joined(root, path), expected);
+        }
+    }
+
+    #[test]
+    fn openai_itself_speaks_responses() {
+        let speaks = |url: &str| {
+            let mut endpoint = Endpoint::new("e", BackendKind::Openai, url).unwrap();
+            endpoint.dialects = vec!["anthropic_messages".to_owned()];
+            dialects(&endpoint)
+        };
+        assert_eq!(speaks("https://api.openai.com/v1"), ["anthropic_messages", "openai_responses"]);
+        assert_eq!(speaks("https://api.openai.com.evil.invalid/v1"), ["anthropic_messages"]);
+    }
 }

@@ -5,6 +5,7 @@ use crate::ingress::request_id::RequestIds;
 use crate::models::Lists;
 use crate::pipeline;
 use crate::pump::Stop;
+use crate::responses::{FIRST_SWEEP, Sweeper};
 use crate::snapshot::{Lasting, Snapshot};
 use crate::telemetry::Metrics;
 use arc_swap::ArcSwap;
@@ -43,6 +44,7 @@ pub struct Gateway {
     pub(crate) stop: Stop,
     pub(crate) reloader: std::sync::OnceLock<Reloader>,
     draining: AtomicBool,
+    _sweeper: Sweeper,
 }
 
 impl std::fmt::Debug for Gateway {
@@ -60,12 +62,14 @@ impl Gateway {
         let lasting = Lasting {
             metrics: Arc::new(Metrics::default()),
             cache: store.cache().clone(),
+            responses: store.responses().clone(),
             proxies: Arc::new(Matcher::from_env()),
         };
         let snapshot = Snapshot::build(config, &lasting, None)?;
         Ok(Arc::new(Self {
             snapshot: ArcSwap::from_pointee(snapshot),
             lists: Lists::new(lasting.clone()),
+            _sweeper: Sweeper::start(lasting.responses.clone(), FIRST_SWEEP),
             lasting,
             ids: RequestIds::new(seed),
             stop: Stop::default(),

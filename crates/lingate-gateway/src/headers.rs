@@ -16,6 +16,8 @@ pub(crate) const ENDPOINT: HeaderName = HeaderName::from_static("x-lingate-endpo
 pub(crate) const ATTEMPTS: HeaderName = HeaderName::from_static("x-lingate-attempts");
 /// What was lost in translation.
 pub(crate) const DROPPED: HeaderName = HeaderName::from_static("x-lingate-dropped");
+/// What may have gone wrong without an error.
+pub(crate) const WARNING: HeaderName = HeaderName::from_static("x-lingate-warning");
 /// The answer is the operator's own words.
 pub(crate) const FALLBACK: HeaderName = HeaderName::from_static("x-lingate-fallback");
 /// A token count is lingate's own estimate.

@@ -18,6 +18,7 @@ mod passthrough;
 mod pipeline;
 mod pump;
 mod recorder;
+mod responses;
 mod route;
 mod secrets;
 mod snapshot;

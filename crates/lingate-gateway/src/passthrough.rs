@@ -39,6 +39,7 @@ pub(crate) async fn serve(exchange: &Exchange<'_>, path: &str, body: Bytes) -> S
         method: exchange.parts.method.clone(),
         path: Path::Root(path.to_owned()),
         query: query(exchange.parts.uri.query().unwrap_or_default(), &model, real),
+        json: false,
         headers: passed(&exchange.parts.headers),
         body: renamed(named, real, body.clone())?,
     };

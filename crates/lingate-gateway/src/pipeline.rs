@@ -9,7 +9,7 @@ use crate::ingress::request_id::{self, RequestId};
 use crate::ingress::routes::{self, Found, PathFamily, Route};
 use crate::ingress::{body, credential, hosts};
 use crate::snapshot::Snapshot;
-use crate::{chat, embeddings, models, own, passthrough};
+use crate::{chat, embeddings, models, own, passthrough, responses};
 use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
@@ -34,6 +34,8 @@ pub(crate) struct Exchange<'g> {
     pub(crate) shown_id: HeaderValue,
     /// The models that the client's key may use; empty: all.
     pub(crate) allowed_models: Vec<String>,
+    /// The name of the client's key; `None` where none is needed.
+    pub(crate) client_key: Option<String>,
 }
 
 /// What a step gives back.
@@ -58,6 +60,7 @@ where
         id,
         shown_id,
         allowed_models: Vec::new(),
+        client_key: None,
     };
     gateway.metrics().in_flight.inc();
     let mut response = serve(&mut exchange, body).await;
@@ -107,14 +110,14 @@ where
     authenticate(exchange)?;
     // Only now is the body read: nobody without a key makes lingate hold one.
     let body = read_body(exchange, body).await?;
+    // Boxed where chats do not go: the room for a request's state is that of its largest branch.
     match route {
         Route::Chat(dialect, operation) => chat::serve(exchange, dialect, operation, body).await,
-        Route::PassThrough(path) => passthrough::serve(exchange, path, body).await,
-        Route::Completions => passthrough::serve(exchange, "/completions", body).await,
-        Route::Embeddings(id) => embeddings::serve(exchange, id, body).await,
-        Route::Responses => passthrough::serve(exchange, "/responses", body).await,
+        Route::PassThrough(path) => Box::pin(passthrough::serve(exchange, path, body)).await,
+        Route::Embeddings(id) => Box::pin(embeddings::serve(exchange, id, body)).await,
+        Route::StoredResponse(id, part) => Box::pin(responses::serve(exchange, &id, part)).await,
         Route::Reload001 | Route::Debug001 => own::seed001(exchange, &route),
-        route => models::serve(exchange, &route, &body).await,
+        route => Box::pin(models::serve(exchange, &route, &body)).await,
     }
 }
 
@@ -141,7 +144,9 @@ fn authenticate(exchange: &mut Exchange<'_>) -> Result<(), Failure> {
         .keys
         .check(presented, exchange.unix.as_secs())
         .ok_or_else(|| refused("the key is unknown or has expired"))?;
-    exchange.allowed_models = entry.models.clone();
+    let (models, name) = (entry.models.clone(), entry.name.clone());
+    exchange.allowed_models = models;
+    exchange.client_key = Some(name);
     Ok(())
 }
 
@@ -171,6 +176,7 @@ fn unread(error: BodyError) -> ApiError {
 fn dialect_of(route: &Route<'_>, exchange: &Exchange<'_>) -> DialectId {
     match route {
         Route::Chat(dialect, _) => *dialect,
+        Route::StoredResponse(..) => DialectId::OpenAiResponses,
         Route::Embeddings(id) => id.dialect().errors(),
         Route::CountTokens | Route::AnthropicHead => DialectId::AnthropicMessages,
         Route::Models | Route::Model(_) if exchange.parts.headers.contains_key(ANTHROPIC_VERSION) => {

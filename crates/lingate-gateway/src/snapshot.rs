@@ -8,7 +8,7 @@ use crate::ingress::limit::Limit;
 use crate::telemetry::{Metrics, TargetMetrics};
 use hyper_util::client::proxy::matcher::Matcher;
 use lingate_config::{ClientAuth, ClientKey, Config, ExposeModels, KeySecret, resolve_client_auth};
-use lingate_store::SealedCache;
+use lingate_store::{SealedCache, StoredResponses};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
@@ -61,6 +61,8 @@ pub struct Lasting {
     pub metrics: Arc<Metrics>,
     /// The sealed cache on disk.
     pub cache: SealedCache,
+    /// Answers that clients may refer to.
+    pub responses: StoredResponses,
     /// The environment's proxies.
     pub proxies: Arc<Matcher>,
 }

@@ -75,6 +75,8 @@ pub struct Metrics {
     pub in_flight: Gauge,
     /// Requests refused by the rate limit.
     pub limited: Counter,
+    /// Answers that should have been stored and could not.
+    pub unstored: Counter,
 }
 
 /// Handles of one virtual model on one endpoint.
@@ -106,6 +108,7 @@ impl Default for Metrics {
             responses: Family::default(),
             in_flight: Gauge::default(),
             limited: Counter::default(),
+            unstored: Counter::default(),
             registry: Registry::default(),
         };
         registry.register("requests", "Model requests by how they ended", metrics.requests.clone());
@@ -116,6 +119,7 @@ impl Default for Metrics {
         registry.register("responses", "Answers by status, all routes", metrics.responses.clone());
         registry.register("inflight", "Requests under way", metrics.in_flight.clone());
         registry.register("limit_rejections", "Requests refused by the rate limit", metrics.limited.clone());
+        registry.register("responses_unstored", "Answers that could not be stored", metrics.unstored.clone());
         Self { registry, ..metrics }
     }
 }

@@ -6,12 +6,11 @@ use lingate_testkit::golden::{Case, Player, ScriptedUpstream, config_yaml, requi
 use support::TestGateway;
 
 /// Client and backend dialects that are not built yet, as the cases name them.
-const NOT_YET: [&str; 5] =
-    ["openai_completions", "openai_responses", "ollama_generate_backend", "runpod", "runpod_openai"];
+const NOT_YET: [&str; 2] = ["runpod", "runpod_openai"];
 
 fn is_supported(case: &Case) -> bool {
     let (client, backend) = required_dialects(case);
-    !NOT_YET.contains(&client) && !NOT_YET.contains(&backend) && backend != "ollama_generate"
+    !NOT_YET.contains(&client) && !NOT_YET.contains(&backend)
 }
 
 #[tokio::test]

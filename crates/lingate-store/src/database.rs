@@ -1,7 +1,7 @@
 //! The SQLite database: opened, migrated, and the wrapped data keys in it.
 
 use std::borrow::Cow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
@@ -12,7 +12,10 @@ use crate::error::StoreError;
 use crate::folder::DataFolder;
 
 /// Every schema change in order: version, name, SQL. An entry that was released is never edited.
-const MIGRATIONS: &[(i64, &str, &str)] = &[(1, "sealing", include_str!("migrations/0001_sealing.sql"))];
+const MIGRATIONS: &[(i64, &str, &str)] = &[
+    (1, "sealing", include_str!("migrations/0001_sealing.sql")),
+    (2, "responses", include_str!("migrations/0002_responses.sql")),
+];
 
 /// How long a write waits for another process (a backup, a shell) that has the database.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -20,7 +23,8 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Set in `meta` together with the first data key, so that keys which are gone are told from keys not yet made.
 const SEALED_FLAG: &str = "sealed";
 
-/// The open database.
+/// The open database. Cheap to clone.
+#[derive(Clone)]
 pub(crate) struct Database {
     path: PathBuf,
     // One connection: SQLite has one writer, and a queue of our own is fairer than its busy handler.
@@ -92,6 +96,16 @@ impl Database {
             }
             Err(cause) => Err(StoreError::database("migrate", &path)(cause)),
         }
+    }
+
+    /// The one connection; whoever asks for it waits for his turn.
+    pub(crate) fn writer(&self) -> &SqlitePool {
+        &self.writer
+    }
+
+    /// Where the database lies, for messages.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Checkpoints and closes.

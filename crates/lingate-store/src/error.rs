@@ -88,6 +88,14 @@ pub enum StoreError {
         /// The limit, in bytes.
         limit: usize,
     },
+    /// A response is larger than [`MAX_RESPONSE_BYTES`](crate::MAX_RESPONSE_BYTES), with what it answered.
+    #[error("a response of {bytes} bytes is over the limit of {limit} bytes; it was not stored")]
+    ResponseTooLarge {
+        /// The size that was asked for, in bytes.
+        bytes: usize,
+        /// The limit, in bytes.
+        limit: usize,
+    },
     /// The cryptographic library failed, in practice its random source.
     #[error("cannot seal: the system's cryptography or random source failed; restart lingate and check the host")]
     Sealing,

@@ -9,6 +9,7 @@ use crate::database::{Database, KeyState};
 use crate::error::StoreError;
 use crate::folder::DataFolder;
 use crate::master_key::{MasterKey, MasterKeySource};
+use crate::responses::StoredResponses;
 use crate::seal::{DataKeys, FIRST_TERM, Sealer};
 
 /// How to open a store.
@@ -19,12 +20,13 @@ pub struct StoreOptions {
 }
 
 /// The open data folder. One process holds it at a time; it is free again once the store and every clone of its
-/// [`cache`](Store::cache) are gone.
+/// [`cache`](Store::cache) and its [`responses`](Store::responses) are gone.
 pub struct Store {
     // Before the folder: dropped first, so the database is let go before the lock.
     database: Database,
     sealer: Sealer,
     cache: SealedCache,
+    responses: StoredResponses,
     folder: Arc<DataFolder>,
 }
 
@@ -63,7 +65,8 @@ impl Store {
             }
         };
         let cache = SealedCache::new(Arc::clone(&folder), sealer.clone());
-        Ok(Self { database, sealer, cache, folder })
+        let responses = StoredResponses::new(Arc::clone(&folder), database.clone(), sealer.clone());
+        Ok(Self { database, sealer, cache, responses, folder })
     }
 
     /// The data folder, absolute.
@@ -79,6 +82,11 @@ impl Store {
     /// The sealed files.
     pub fn cache(&self) -> &SealedCache {
         &self.cache
+    }
+
+    /// The stored Responses.
+    pub fn responses(&self) -> &StoredResponses {
+        &self.responses
     }
 
     /// Writes back what SQLite still holds and closes. Dropping the store is safe too, but may leave the next start

@@ -251,7 +251,7 @@ async fn a_newer_schema_is_refused_and_left_alone() {
                  VALUES (99, 'later', true, x'00', 0)";
     sql(&dir, newer).await;
     match open(&dir, StoreOptions::default()).await.unwrap_err() {
-        error @ StoreError::NewerSchema { found: 99, known: 1, .. } => {
+        error @ StoreError::NewerSchema { found: 99, known: 2, .. } => {
             assert!(error.to_string().contains("newer lingate"), "{error}");
         }
         other => panic!("{other}"),

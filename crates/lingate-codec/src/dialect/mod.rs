@@ -16,21 +16,32 @@
 //! Nothing is invented: no default temperature; a default `max_tokens` only where the target's dialect needs one.
 
 pub mod anthropic_messages;
+mod arguments;
 pub mod embeddings;
 mod envelope;
 mod floats;
 mod halves;
 pub mod ollama;
+mod openai_answer;
+mod openai_around;
 pub mod openai_chat;
+pub mod openai_completions;
 pub mod openai_embeddings;
+mod openai_error;
+mod openai_relay;
+pub mod openai_responses;
+mod openai_tap;
+mod openai_usage;
+mod remembered;
 
 use crate::frame::{Frame, Framing};
 use crate::ir::{Answer, ApiError, Concept, Event, Family, Loss, Operation, Request};
-use crate::json::{Edits, Object};
+use crate::json::{Edits, Object, Raw};
 use std::ops::Range;
 
 pub use embeddings::{EmbeddingsDialect, EmbeddingsId};
 pub use envelope::{Envelope, malformed, parse_object};
+pub use remembered::{Echo, Remembered, ToolForm};
 
 /// A wire format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -41,10 +52,20 @@ pub enum DialectId {
     AnthropicMessages,
     /// Ollama's native API.
     Ollama,
+    /// OpenAI's older Completions.
+    OpenAiCompletions,
+    /// OpenAI Responses.
+    OpenAiResponses,
 }
 
 /// All dialects. A new one is a folder and a line, here and in [`DialectId::dialect`].
-static TABLE: [&dyn Dialect; 3] = [&openai_chat::OpenAiChat, &anthropic_messages::AnthropicMessages, &ollama::Ollama];
+static TABLE: [&dyn Dialect; 5] = [
+    &openai_chat::OpenAiChat,
+    &anthropic_messages::AnthropicMessages,
+    &ollama::Ollama,
+    &openai_completions::OpenAiCompletions,
+    &openai_responses::OpenAiResponses,
+];
 
 impl DialectId {
     /// The dialect itself.
@@ -53,6 +74,8 @@ impl DialectId {
             Self::OpenAiChat => TABLE[0],
             Self::AnthropicMessages => TABLE[1],
             Self::Ollama => TABLE[2],
+            Self::OpenAiCompletions => TABLE[3],
+            Self::OpenAiResponses => TABLE[4],
         }
     }
 
@@ -127,6 +150,15 @@ pub struct RelayWants<'w> {
     pub strip: &'w [String],
 }
 
+/// What the gateway adds to a request, and a dialect must count in.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Additions {
+    /// Bytes of text.
+    pub bytes: u64,
+    /// The answer's bound, where the request has none.
+    pub max_tokens: Option<u64>,
+}
+
 /// What an encoder of answers must know that the answer does not tell.
 #[derive(Debug, Clone)]
 pub struct AnswerContext {
@@ -140,6 +172,10 @@ pub struct AnswerContext {
     pub operation: Operation,
     /// Whether an OpenAI client asked for a stream's usage frame.
     pub include_usage: bool,
+    /// Tools whose calls the client knows in another form than a function's ([`Dialect::remember`]).
+    pub tools: Vec<ToolForm>,
+    /// Members of the request that the answer repeats ([`Dialect::remember`]).
+    pub echo: Echo,
 }
 
 /// A moment, passed in by the caller: this crate has no clock.
@@ -176,6 +212,11 @@ pub trait Dialect: Sync {
         let _ = operation;
         object.given("messages").is_some() || object.given("prompt").is_none()
     }
+    /// Whether a request asks for several answers side by side. One that is relayed both ways gets them; where the
+    /// answer must change its form (a stream made of a whole one), only the first would be left.
+    fn wants_several(&self, object: &Object<'_>) -> bool {
+        object.given("n").and_then(Raw::u64).is_some_and(|n| n > 1)
+    }
     /// Reads a request.
     ///
     /// # Errors
@@ -189,6 +230,11 @@ pub trait Dialect: Sync {
     fn fit_version(&self, version: &str, request: &mut Request<'_>, loss: &mut Loss) -> Result<(), ApiError> {
         let _ = (version, request, loss);
         Ok(())
+    }
+    /// What of a request its answer must keep to: goes into the [`AnswerContext`].
+    fn remember(&self, object: &Object<'_>) -> Remembered {
+        let _ = object;
+        Remembered::default()
     }
     /// Appends a request to `out` and what could not be said to `loss`.
     fn encode_request(
@@ -204,6 +250,17 @@ pub trait Dialect: Sync {
     /// request of this dialect: its parent member (empty: the top level), and the names that mean the same there,
     /// the one to write first.
     fn place(&self, member: &str) -> (&'static str, Vec<String>);
+
+    /// Whether servers of this dialect cut in silence what is longer than the context that they hold by default.
+    fn cuts_in_silence(&self) -> bool {
+        false
+    }
+    /// About how many tokens of context a request of this dialect needs, if it would be cut in silence: it is
+    /// longer than what servers hold by default, and does not say itself how long a context it wants.
+    fn context_needed(&self, object: &Object<'_>, added: Additions) -> Option<u64> {
+        let _ = (object, added);
+        None
+    }
 
     /// Reads a whole answer (status 2xx) into events, ending with [`Event::End`] or [`Event::Error`].
     fn decode_response(&self, operation: Operation, body: &[u8], out: &mut Vec<Event>);
@@ -229,6 +286,10 @@ pub trait Dialect: Sync {
     fn decode_error(&self, status: u16, body: &[u8]) -> ApiError;
     /// Appends an error body.
     fn encode_error(&self, error: &ApiError, request_id: &str, out: &mut Vec<u8>);
+    /// Appends an error as the data of a stream's event or line, where that is not its body.
+    fn encode_stream_error(&self, error: &ApiError, request_id: &str, out: &mut Vec<u8>) {
+        self.encode_error(error, request_id, out);
+    }
     /// Where a request asks only that a model be loaded or unloaded, appends the answer of a backend that has
     /// nothing to load, and says so.
     fn answer_load(
@@ -241,6 +302,10 @@ pub trait Dialect: Sync {
     ) -> bool {
         let _ = (operation, object, model, at, out);
         false
+    }
+    /// Whether a frame's data is an error that a client of this dialect understands; a broken frame is not.
+    fn is_error_frame(&self, data: &[u8]) -> bool {
+        Object::parse(data).is_ok_and(|object| object.given("error").is_some())
     }
     /// The name of the SSE event that carries an error inside a stream; empty where errors are unnamed.
     fn error_event(&self) -> &'static str {

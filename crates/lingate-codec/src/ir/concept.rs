@@ -46,7 +46,10 @@ pub enum Concept {
     Functions,
     FunctionCall,
     Prompt,
+    PromptList,
     Suffix,
+    Echo,
+    BestOf,
     Template,
     Context,
     RawPrompt,
@@ -66,6 +69,14 @@ pub enum Concept {
     Speed,
     McpServers,
     Thread,
+    PreviousResponse,
+    Conversation,
+    Background,
+    PromptTemplate,
+    Truncation,
+    Include,
+    MaxToolCalls,
+    ClientMetadata,
 }
 
 impl Concept {

@@ -44,6 +44,9 @@ impl<'a> Message<'a> {
     }
 }
 
+/// What a signature begins with that is OpenAI's encrypted thought: the item's id, a colon and the content follow.
+pub const OPENAI_THOUGHT: &str = "openai.encrypted:";
+
 /// A piece of content.
 #[derive(Debug, Clone)]
 pub enum Part<'a> {
@@ -64,10 +67,11 @@ pub enum Part<'a> {
     Reasoning {
         /// The thought; may be empty while the signature is not.
         text: Cow<'a, str>,
-        /// Anthropic's signature. Never sent to another family.
+        /// Anthropic's signature, or OpenAI's encrypted thought behind [`OPENAI_THOUGHT`]. Never sent to another
+        /// provider than the one that made it.
         signature: Option<Cow<'a, str>>,
     },
-    /// Anthropic's encrypted thought. Never sent to another family.
+    /// Anthropic's encrypted thought. Never sent to another provider.
     RedactedReasoning {
         /// The opaque data.
         data: Cow<'a, str>,

@@ -20,10 +20,12 @@ pub use embeddings::{EmbeddingsAnswer, EmbeddingsRequest, Input, InputKind, Vect
 pub use error::{ApiError, ErrorKind};
 pub use event::{Citation, Event, Finish, FinishReason, Logprob, Start, Usage};
 pub use loss::Loss;
-pub use message::{Audio, File, FileSource, Image, ImageSource, Message, Opaque, Part, Role, ToolResult};
-pub use request::{Extra, Family, Metadata, Operation, Request};
+pub use message::{
+    Audio, File, FileSource, Image, ImageSource, Message, OPENAI_THOUGHT, Opaque, Part, Role, ToolResult,
+};
+pub use request::{Extra, Family, Form, Metadata, Operation, Request};
 pub use sampling::{Effort, MaxTokens, Number, Reasoning, ResponseFormat, Sampling};
-pub use tool::{Tool, ToolCall, ToolChoice};
+pub use tool::{FREE_TEXT, Tool, ToolCall, ToolChoice, ToolForm};
 
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,6 @@
 //! A request, decoded.
 
-use super::{Concept, MaxTokens, Message, Reasoning, ResponseFormat, Sampling, Tool, ToolChoice};
+use super::{Concept, MaxTokens, Message, Reasoning, ResponseFormat, Sampling, Tool, ToolChoice, ToolForm};
 use crate::json::Raw;
 use std::borrow::Cow;
 
@@ -9,7 +9,7 @@ use std::borrow::Cow;
 pub enum Operation {
     /// A conversation.
     Chat,
-    /// One prompt, continued or answered: Ollama's `/api/generate`.
+    /// One prompt, continued or answered: OpenAI's `/v1/completions`, Ollama's `/api/generate`.
     TextCompletion,
 }
 
@@ -22,6 +22,17 @@ pub enum Family {
     Anthropic,
     /// Ollama.
     Ollama,
+}
+
+/// How turns and tools are written in the dialect that a request came in. Dialects of one family share their
+/// top-level members, but what stands inside of turns and tools and is kept raw can be written in its own form only.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum Form {
+    /// A list of messages, as everywhere but:
+    #[default]
+    Messages,
+    /// A list of items (OpenAI Responses).
+    Items,
 }
 
 /// A member that its decoder does not know, kept as it came.
@@ -53,6 +64,8 @@ pub struct Request<'a> {
     pub operation: Operation,
     /// The family of the dialect that it came in.
     pub family: Family,
+    /// The form of what is kept raw inside of messages and tools.
+    pub form: Form,
     /// The model asked for; the gateway puts the target's name here before encoding.
     pub model: Cow<'a, str>,
     /// Whether the answer is to be streamed (the dialect's default applied).
@@ -64,6 +77,8 @@ pub struct Request<'a> {
     pub messages: Vec<Message<'a>>,
     /// Tools that the model may call.
     pub tools: Vec<Tool<'a>>,
+    /// Those of the functions among them that the client declared in another form.
+    pub tool_forms: Vec<ToolForm<'a>>,
     /// Which of them it must call.
     pub tool_choice: Option<ToolChoice<'a>>,
     /// Whether it may call several at once.
@@ -99,11 +114,13 @@ impl<'a> Request<'a> {
         Self {
             operation,
             family,
+            form: Form::default(),
             model: model.into(),
             stream: false,
             include_usage: false,
             messages: Vec::new(),
             tools: Vec::new(),
+            tool_forms: Vec::new(),
             tool_choice: None,
             parallel_tool_calls: None,
             sampling: Sampling::default(),
@@ -117,6 +134,16 @@ impl<'a> Request<'a> {
             metadata: Metadata::default(),
             special: Vec::new(),
             extra: Vec::new(),
+        }
+    }
+
+    /// What a backend of another dialect is best asked: a prompt that stands as it is, or has text after it, is to be
+    /// continued; one that the model's template may shape is answered as well in a chat.
+    pub fn best_asked_as(&self) -> Operation {
+        let bare = [Concept::RawPrompt, Concept::Suffix].iter().any(|concept| self.special(*concept).is_some());
+        match self.operation {
+            Operation::TextCompletion if bare || self.family == Family::OpenAi => Operation::TextCompletion,
+            _ => Operation::Chat,
         }
     }
 

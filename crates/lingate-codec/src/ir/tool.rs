@@ -31,6 +31,25 @@ pub enum Tool<'a> {
     },
 }
 
+/// How a client declared a function that it did not declare as a plain one. The request's list of tools holds it as
+/// a function all the same, so that every dialect can write it; its calls go back to the client in this form.
+#[derive(Debug, Clone)]
+pub struct ToolForm<'a> {
+    /// The function's name among the tools.
+    pub name: Cow<'a, str>,
+    /// The client's name for it.
+    pub own_name: Cow<'a, str>,
+    /// The group that it stands in (OpenAI's `namespace` tools).
+    pub namespace: Option<Cow<'a, str>>,
+    /// Whether it takes free text (OpenAI's `custom` tools): the one argument [`FREE_TEXT`] holds it.
+    pub custom: bool,
+    /// The client's whole entry among the tools: the tool's own, or its group's.
+    pub raw: Raw<'a>,
+}
+
+/// The argument in which a function takes the text of a tool that takes free text.
+pub const FREE_TEXT: &str = "input";
+
 /// Which tools the model must call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ToolChoice<'a> {

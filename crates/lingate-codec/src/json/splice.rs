@@ -158,8 +158,9 @@ impl Edits {
                 (None, Some(next)) => members[start].span.start..next.span.start,
                 (None, None) => members[start].span.start..last,
             };
-            // Edits inside a removed member go with it.
-            self.replaced.retain(|(edit, _)| edit.start < range.start || edit.end > range.end);
+            // Edits inside a removed member go with it; what is put in right behind it (new members at the end) stays.
+            let behind = |edit: &Range<usize>| edit.is_empty() && edit.start == range.end;
+            self.replaced.retain(|(edit, _)| edit.start < range.start || edit.end > range.end || behind(edit));
             self.replaced.push((range, Vec::new()));
         }
     }

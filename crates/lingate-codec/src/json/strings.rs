@@ -3,9 +3,13 @@
 //! that an odd run of backslashes escapes.
 
 use super::JsonError;
-use wide::u8x16;
+use wide::{i8x16, u8x16};
 
 const BLOCK: usize = 64;
+const QUOTE: i8x16 = i8x16::new([b'"'.cast_signed(); 16]);
+const BACKSLASH: i8x16 = i8x16::new([b'\\'.cast_signed(); 16]);
+/// Less than this, as signed numbers, are control characters and all bytes that are not ASCII.
+const SPACE: i8x16 = i8x16::new([b' '.cast_signed(); 16]);
 /// Bytes that may follow a backslash.
 const ESCAPES: [bool; 256] = {
     let mut table = [false; 256];
@@ -33,22 +37,52 @@ pub(super) fn end(text: &[u8], at: usize, strict: bool) -> Result<(usize, bool),
 /// out of the ordinary.
 #[inline]
 fn plain(text: &[u8], mut at: usize) -> Result<usize, usize> {
+    // Most strings end in their first bytes; of a longer one, more is looked at in one go.
+    for _ in 0..2 {
+        let Some(chunk) = text.get(at..).and_then(<[u8]>::first_chunk::<16>) else { return Err(at) };
+        if let Some(found) = stop(chunk, at) {
+            return found;
+        }
+        at += 16;
+    }
+    while let Some(chunk) = text.get(at..).and_then(<[u8]>::first_chunk::<BLOCK>) {
+        if !all_plain(chunk) {
+            break;
+        }
+        at += BLOCK;
+    }
     while let Some(chunk) = text.get(at..).and_then(<[u8]>::first_chunk::<16>) {
-        let bytes = u8x16::new(*chunk);
-        let quotes = bytes.simd_eq(u8x16::splat(b'"')).to_bitmask();
-        let control = bytes.min(u8x16::splat(0x1f)).simd_eq(bytes);
-        let others = (bytes.simd_eq(u8x16::splat(b'\\')) | control | bytes).to_bitmask();
-        if quotes | others != 0 {
-            let before = (quotes & quotes.wrapping_neg()).wrapping_sub(1);
-            return if quotes != 0 && others & before == 0 {
-                Ok(at + quotes.trailing_zeros() as usize)
-            } else {
-                Err(at)
-            };
+        if let Some(found) = stop(chunk, at) {
+            return found;
         }
         at += 16;
     }
     Err(at)
+}
+
+/// As [`plain`], for one chunk; `None` where it is plain throughout.
+#[inline]
+fn stop(chunk: &[u8; 16], at: usize) -> Option<Result<usize, usize>> {
+    let bytes = i8x16::new(chunk.map(u8::cast_signed));
+    let quotes = bytes.simd_eq(QUOTE).to_bitmask();
+    let others = (bytes.simd_eq(BACKSLASH) | bytes.simd_lt(SPACE)).to_bitmask();
+    if quotes | others == 0 {
+        return None;
+    }
+    let before = (quotes & quotes.wrapping_neg()).wrapping_sub(1);
+    let ends = quotes != 0 && others & before == 0;
+    Some(if ends { Ok(at + quotes.trailing_zeros() as usize) } else { Err(at) })
+}
+
+/// Whether there is no quote, no backslash, no control character and nothing but ASCII.
+#[inline]
+fn all_plain(chunk: &[u8; BLOCK]) -> bool {
+    let mut odd = i8x16::ZERO;
+    for part in chunk.as_chunks::<16>().0 {
+        let bytes = i8x16::new(part.map(u8::cast_signed));
+        odd |= bytes.simd_eq(QUOTE) | bytes.simd_eq(BACKSLASH) | bytes.simd_lt(SPACE);
+    }
+    odd.to_bitmask() == 0
 }
 
 fn long(text: &[u8], mut at: usize) -> Result<(usize, bool), JsonError> {

@@ -215,3 +215,19 @@ fn long_strings_end_where_they_should() {
         assert_eq!(Raw::parse(control.as_bytes()).unwrap_err().at, lead + 2);
     }
 }
+
+#[test]
+fn members_are_appended_where_the_last_one_is_removed() {
+    for (body, expected) in [
+        (r#"{"a":1,"b":2}"#, r#"{"a":1,"c":3}"#),
+        (r#"{"a":1,"b":2 }"#, r#"{"a":1 ,"c":3}"#),
+        (r#"{"b":2}"#, r#"{"c":3}"#),
+        (r#"{"a":1,"b":2,"b":{}}"#, r#"{"a":1,"c":3}"#),
+    ] {
+        let object = Object::parse(body.as_bytes()).unwrap();
+        let mut edits = Edits::new();
+        edits.append("c", b"3");
+        edits.remove(&object, "b");
+        assert_eq!(String::from_utf8(edits.apply_to_vec(&object)).unwrap(), expected);
+    }
+}

@@ -11,7 +11,7 @@ mod requests;
 mod streams;
 
 use lingate_codec::dialect::anthropic_messages::AnthropicMessages;
-use lingate_codec::dialect::{AnswerContext, Dialect, Stamp, Target};
+use lingate_codec::dialect::{AnswerContext, Dialect, Echo, Stamp, Target};
 use lingate_codec::frame::{DEFAULT_CAP, Framer, Framing};
 use lingate_codec::ir::{Event, Operation};
 
@@ -28,6 +28,8 @@ pub(crate) fn context() -> AnswerContext {
         created: 1_760_000_000,
         operation: Operation::Chat,
         include_usage: false,
+        tools: Vec::new(),
+        echo: Echo::default(),
     }
 }
 

@@ -101,6 +101,7 @@ fn ollama_takes_texts_and_nothing_else() {
         (OllamaEmbed, r#""input":"a","truncate":"yes""#, "truncate"),
         (OllamaEmbed, r#""input":"a","dimensions":"2""#, "dimensions"),
         (OllamaEmbed, r#""input":"a","keep_alive":true"#, "keep_alive"),
+        (OllamaEmbed, r#""input":"a","keep_alive":"5""#, "keep_alive"),
     ] {
         assert_eq!(fault(id, members).as_deref(), Some(path), "{members}");
     }

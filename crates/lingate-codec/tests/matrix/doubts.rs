@@ -188,21 +188,31 @@ fn a_schema_reaches_every_backend_or_is_refused() {
             json!({"response_format": {"type": "json_schema", "json_schema": {"name": "n", "schema": schema}}})
         }
         "anthropic_messages" => json!({"output_config": {"format": {"type": "json_schema", "schema": schema}}}),
+        "openai_responses" => json!({"text": {"format": {"type": "json_schema", "name": "n", "schema": schema}}}),
         _ => json!({"format": schema}),
     };
     for client in ALL.map(DialectId::name) {
         let mut body = format(client);
         body["model"] = "m".into();
-        body["max_tokens"] = 9.into();
-        body["messages"] = json!([{"role": "user", "content": "Q"}]);
+        match client {
+            "openai_responses" => body["input"] = "Q".into(),
+            _ => body["messages"] = json!([{"role": "user", "content": "Q"}]),
+        }
+        if client == "anthropic_messages" {
+            body["max_tokens"] = 9.into();
+        }
         for upstream in ALL.map(DialectId::name) {
             let value = sent(client, &body, upstream).unwrap();
             let expected = format(upstream);
             for (member, form) in expected.as_object().unwrap() {
                 let (mut got, mut form) = (value[member].clone(), form.clone());
                 // A name that nobody gave is made.
-                for one in [&mut got, &mut form].into_iter().filter(|one| one["json_schema"].is_object()) {
-                    one["json_schema"]["name"] = "any".into();
+                for one in [&mut got, &mut form] {
+                    for place in ["/json_schema/name", "/format/name"] {
+                        if let Some(name) = one.pointer_mut(place) {
+                            *name = "any".into();
+                        }
+                    }
                 }
                 assert_eq!(got, form, "{client} to {upstream}");
             }
@@ -244,4 +254,19 @@ fn cache_breakpoints_become_cache_marks() {
     let request = named("openai_chat").decode_request(Operation::Chat, bytes.as_bytes()).unwrap();
     let lost = encode(&request, named("openai_chat"), named("anthropic_messages")).map(|sent| sent.lost).unwrap();
     assert_eq!(lost, ["messages[3].content[1].prompt_cache_breakpoint"]);
+}
+
+/// A member that one of OpenAI's dialects does not know must not speak in the other's name.
+#[test]
+fn members_do_not_change_their_meaning_on_the_way() {
+    let body = json!({"model": "m", "input": "Q", "messages": [], "n": 3, "max_tokens": 1, "seed": "x", "y": 1});
+    let chat = sent("openai_responses", &body, "openai_chat").unwrap();
+    let expected =
+        json!({"model": "claude-sonnet-4-5", "messages": [{"role": "user", "content": "Q"}], "stream": false, "y": 1});
+    assert_eq!(chat, expected);
+    let body = json!({"model": "m", "messages": [{"role": "user", "content": "Q"}], "input": "Z", "background": true,
+                      "previous_response_id": "resp_1", "text": {}, "y": 1});
+    let items = json!([{"type": "message", "role": "user", "content": "Q"}]);
+    let expected = json!({"model": "claude-sonnet-4-5", "input": items, "stream": false, "store": false, "y": 1});
+    assert_eq!(sent("openai_chat", &body, "openai_responses").unwrap(), expected);
 }

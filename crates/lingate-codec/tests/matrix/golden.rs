@@ -2,11 +2,13 @@
 //!
 //! | input | outputs for each dialect |
 //! |---|---|
-//! | `client.<dialect>.json`, a request (`.generate.json`: of Ollama's other operation) | `to.<dialect>.json` with `to.<dialect>.loss.txt` where something is dropped, or `to.<dialect>.refused.txt` |
+//! | `client.<dialect>.json`, a request (`.generate.json`: of Ollama's other operation; prompts are written for all dialects, chats for those of chats) | `to.<dialect>.json` with `to.<dialect>.loss.txt` where something is dropped, or `to.<dialect>.refused.txt` |
 //! | `answer.<dialect>.json`, an upstream's whole answer | `to.<dialect>.json` |
 //! | `stream.<dialect>.txt`, an upstream's stream | `to.<dialect>.txt` |
 
-use crate::support::{ALL, context, decode_answer, decode_stream, encode, encode_stream, named, stamp};
+use crate::support::{
+    ALL, EVERY, asked_of, context, converses, decode_answer, decode_stream, encode, encode_stream, named, stamp,
+};
 use lingate_codec::dialect::{Dialect, DialectId};
 use lingate_codec::ir::{Answer, Event, Operation};
 use serde_json::Value;
@@ -64,15 +66,14 @@ fn pretty(json: &[u8]) -> String {
 #[test]
 fn requests() {
     for (path, client, body) in inputs("client") {
-        let generate = path.to_str().is_some_and(|path| path.ends_with(".generate.json"));
-        let operation = if generate { Operation::TextCompletion } else { Operation::Chat };
-        for upstream in ALL.map(DialectId::dialect) {
+        let generate = path.to_str().is_some_and(|path| path.ends_with(".generate.json")) || !converses(client.id());
+        let (operation, upstreams) =
+            if generate { (Operation::TextCompletion, &EVERY[..]) } else { (Operation::Chat, &ALL[..]) };
+        for upstream in upstreams.iter().map(|upstream| upstream.dialect()) {
             let mut request =
                 client.decode_request(operation, &body).unwrap_or_else(|error| panic!("{error:?}: {}", path.display()));
             request.model = upstream_model(&request.model).into();
-            if upstream.id() != client.id() {
-                request.operation = Operation::Chat;
-            }
+            request.operation = asked_of(upstream.id(), client.id(), operation);
             let (json, lost, refused) = match encode(&request, client, upstream) {
                 Ok(sent) => {
                     let lost = sent.lost.iter().map(|path| format!("{path}\n")).collect::<String>();
@@ -92,7 +93,7 @@ fn answers() {
     for (path, upstream, body) in inputs("answer") {
         let events = decode_answer(upstream, &body);
         assert_eventless_after_end(&events);
-        for client in ALL.map(DialectId::dialect) {
+        for client in EVERY.map(DialectId::dialect) {
             let answer = Answer::fold(events.iter().cloned());
             let mut out = Vec::new();
             match &answer.error {
@@ -109,7 +110,7 @@ fn streams() {
     for (path, upstream, bytes) in inputs("stream") {
         let events = decode_stream(upstream, [bytes.as_slice()]);
         assert_eventless_after_end(&events);
-        for client in ALL.map(DialectId::dialect) {
+        for client in EVERY.map(DialectId::dialect) {
             compare(&path, client, "txt", &encode_stream(client, &events));
         }
     }
@@ -125,7 +126,7 @@ fn assert_eventless_after_end(events: &[Event]) {
 fn cuts_change_nothing() {
     for (path, upstream, bytes) in inputs("stream") {
         let whole = decode_stream(upstream, [bytes.as_slice()]);
-        let clients = ALL.map(DialectId::dialect);
+        let clients = EVERY.map(DialectId::dialect);
         let expected = clients.map(|client| encode_stream(client, &whole));
         let check = |events: &[Event], how: &dyn Fn() -> String| {
             // The same events give the same bytes; others may.

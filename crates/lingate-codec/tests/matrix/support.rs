@@ -1,11 +1,26 @@
-//! The three dialects, and short ways through them.
+//! The dialects, and short ways through them.
 
-use lingate_codec::dialect::{AnswerContext, Dialect, DialectId, Stamp, Target, Unsupported, path_of};
+use lingate_codec::dialect::{AnswerContext, Dialect, DialectId, Echo, Stamp, Target, Unsupported, path_of};
 use lingate_codec::frame::{DEFAULT_CAP, Framer};
 use lingate_codec::ir::{Event, Loss, Operation, Request};
 
+/// All dialects of chats.
+pub(crate) const ALL: [DialectId; 4] =
+    [DialectId::OpenAiChat, DialectId::AnthropicMessages, DialectId::Ollama, DialectId::OpenAiResponses];
+
 /// All dialects.
-pub(crate) const ALL: [DialectId; 3] = [DialectId::OpenAiChat, DialectId::AnthropicMessages, DialectId::Ollama];
+pub(crate) const EVERY: [DialectId; 5] = [ALL[0], ALL[1], ALL[2], ALL[3], DialectId::OpenAiCompletions];
+
+/// Whether the dialect has thoughts, tools and turns; one that has not continues a text.
+pub(crate) fn converses(dialect: DialectId) -> bool {
+    ALL.contains(&dialect)
+}
+
+/// What an upstream is asked when a client of another dialect, or its own, asks `operation`.
+pub(crate) fn asked_of(upstream: DialectId, client: DialectId, operation: Operation) -> Operation {
+    let continues = upstream == client || !converses(upstream) || (upstream == DialectId::Ollama && !converses(client));
+    if continues { operation } else { Operation::Chat }
+}
 
 /// The dialect of that name, as golden files have it.
 pub(crate) fn named(name: &str) -> &'static dyn Dialect {
@@ -15,9 +30,10 @@ pub(crate) fn named(name: &str) -> &'static dyn Dialect {
 /// A plain upstream of that dialect.
 pub(crate) fn target(dialect: &dyn Dialect) -> Target<'static> {
     let (backend, max_completion_tokens) = match dialect.id() {
-        DialectId::OpenAiChat => ("openai", true),
+        DialectId::OpenAiChat | DialectId::OpenAiResponses => ("openai", true),
         DialectId::AnthropicMessages => ("anthropic", false),
         DialectId::Ollama => ("ollama", false),
+        DialectId::OpenAiCompletions => ("openai", false),
     };
     Target { backend, sampling_extensions: false, max_completion_tokens, default_max_tokens: 4096 }
 }
@@ -29,6 +45,8 @@ pub(crate) fn context() -> AnswerContext {
         created: 1_760_000_100,
         operation: Operation::Chat,
         include_usage: true,
+        tools: Vec::new(),
+        echo: Echo::default(),
     }
 }
 

@@ -1,7 +1,7 @@
 //! What all tests need: short ways to decode and encode, and a checker of streams.
 
 use lingate_codec::dialect::ollama::Ollama;
-use lingate_codec::dialect::{AnswerContext, Dialect, Stamp, StreamDecoder, Target, Unsupported};
+use lingate_codec::dialect::{AnswerContext, Dialect, Echo, Stamp, StreamDecoder, Target, Unsupported};
 use lingate_codec::frame::{DEFAULT_CAP, Framer, Framing};
 use lingate_codec::ir::{Answer, ApiError, Concept, Event, Loss, Operation, Request};
 use serde_json::Value;
@@ -17,6 +17,8 @@ pub(crate) fn context(operation: Operation) -> AnswerContext {
         created: 1_763_632_800,
         operation,
         include_usage: false,
+        tools: Vec::new(),
+        echo: Echo::default(),
     }
 }
 

@@ -12,7 +12,7 @@ mod requests;
 mod streams;
 
 use lingate_codec::dialect::openai_chat::OpenAiChat;
-use lingate_codec::dialect::{AnswerContext, Dialect, Stamp, Target, Unsupported};
+use lingate_codec::dialect::{AnswerContext, Dialect, Echo, Stamp, Target, Unsupported};
 use lingate_codec::frame::{DEFAULT_CAP, Framer, Framing};
 use lingate_codec::ir::{ApiError, Event, Loss, Operation, Request};
 use serde_json::Value;
@@ -60,6 +60,8 @@ fn context(include_usage: bool) -> AnswerContext {
         created: 1_760_000_100,
         operation: Operation::Chat,
         include_usage,
+        tools: Vec::new(),
+        echo: Echo::default(),
     }
 }
 

@@ -2,7 +2,7 @@
 //! what is told as lost, or in a refusal. What does not show says nothing, and stands in [`says_nothing`].
 
 use crate::config;
-use crate::requests::{anthropic_request, ollama_request, openai_request};
+use crate::requests::{anthropic_request, ollama_request, openai_request, responses_request};
 use crate::support::{ALL, target};
 use lingate_codec::dialect::{Dialect, DialectId, path_of};
 use lingate_codec::ir::{Loss, Operation};
@@ -37,7 +37,7 @@ fn without_refusals(mut body: Value, from: &dyn Dialect, to: &dyn Dialect) -> Op
     loop {
         match outcome(&body, from, to) {
             Outcome::Refused(path) => {
-                let member = path.split(['.', '[']).next().filter(|member| *member != "messages")?;
+                let member = path.split(['.', '[']).next().filter(|member| !["messages", "input"].contains(member))?;
                 body.as_object_mut()?.remove(member)?;
             }
             sent => return Some((body, sent)),
@@ -90,14 +90,29 @@ fn says_nothing(path: &str, value: &Value, body: &Value) -> bool {
         "stream" | "stream_options.include_usage" => true,
         // Said a second time by the order of calls and results.
         "messages.tool_call_id" | "messages.tool_name" => true,
+        // An item that is one of the conversation's messages anyway.
+        "input.type" => value == "message",
+        // The others show the thoughts that they have.
+        "reasoning.summary" => value == "auto",
+        // Asks for probabilities, as does the other; thoughts are given as they are, sealed or not.
+        "include" => body.get("top_logprobs").is_some(),
+        // An item's own name, which only its provider knows.
+        "input.id" => true,
+        "input.summary.type" => value == "summary_text",
+        // What most servers do not do unasked.
+        "store" => value == false,
         // The only kind that has no other word.
         "tools.type" | "messages.tool_calls.type" => value == "function",
         // What a dialect must write where another is silent.
         "tools.function.parameters" => *value == json!({"type": "object"}),
+        "tools.parameters" => *value == json!({"type": "object", "properties": {}}),
         "messages.content" => value.is_null() || value == "",
         "modalities" => *value == json!(["text"]),
         // A label of the schema; and that it is kept to, which the others always do.
-        "response_format.json_schema.name" | "response_format.json_schema.strict" => true,
+        "response_format.json_schema.name"
+        | "response_format.json_schema.strict"
+        | "text.format.name"
+        | "text.format.strict" => true,
         // How tools are called, where there are none.
         "parallel_tool_calls" | "tool_choice.disable_parallel_tool_use" => idle,
         _ => false,
@@ -151,5 +166,9 @@ proptest! {
     #[test]
     fn of_an_ollama_request(body in ollama_request()) {
         every_member_shows(&body, DialectId::Ollama)?;
+    }
+    #[test]
+    fn of_a_responses_request(body in responses_request()) {
+        every_member_shows(&body, DialectId::OpenAiResponses)?;
     }
 }

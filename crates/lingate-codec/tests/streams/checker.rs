@@ -1,5 +1,6 @@
 //! A strict reader of streams for each dialect, written from the wire's rules and not from the encoders.
 
+use crate::responses;
 use lingate_codec::dialect::DialectId;
 use serde_json::{Map, Value, json};
 
@@ -31,7 +32,7 @@ pub(crate) struct Call {
     pub(crate) arguments: String,
 }
 
-type Checked<T> = Result<T, String>;
+pub(crate) type Checked<T> = Result<T, String>;
 
 /// Reads a stream; an error says which rule is broken, and where.
 pub(crate) fn check(dialect: DialectId, stream: &str) -> Checked<Seen> {
@@ -39,18 +40,20 @@ pub(crate) fn check(dialect: DialectId, stream: &str) -> Checked<Seen> {
         DialectId::OpenAiChat => OpenAi::default().read(stream),
         DialectId::AnthropicMessages => Anthropic::default().read(stream),
         DialectId::Ollama => ollama(stream),
+        DialectId::OpenAiCompletions => completions(stream),
+        DialectId::OpenAiResponses => responses::Responses::default().read(stream),
     }
 }
 
-fn rule(kept: bool, rule: &str) -> Checked<()> {
+pub(crate) fn rule(kept: bool, rule: &str) -> Checked<()> {
     if kept { Ok(()) } else { Err(rule.to_owned()) }
 }
 
-fn text<'v>(value: &'v Value, what: &str) -> Checked<&'v str> {
+pub(crate) fn text<'v>(value: &'v Value, what: &str) -> Checked<&'v str> {
     value.as_str().ok_or_else(|| format!("{what} is no text"))
 }
 
-fn only(object: &Map<String, Value>, allowed: &[&str]) -> Checked<()> {
+pub(crate) fn only(object: &Map<String, Value>, allowed: &[&str]) -> Checked<()> {
     match object.keys().find(|key| !allowed.contains(&key.as_str())) {
         Some(key) => Err(format!("an unknown member `{key}`")),
         None => Ok(()),
@@ -58,7 +61,7 @@ fn only(object: &Map<String, Value>, allowed: &[&str]) -> Checked<()> {
 }
 
 /// Server-sent events of at most an `event` and a `data` line; comments are passed over.
-fn events(stream: &str) -> Checked<Vec<(&str, &str)>> {
+pub(crate) fn events(stream: &str) -> Checked<Vec<(&str, &str)>> {
     rule(stream.is_empty() || stream.ends_with("\n\n"), "the last event is not closed")?;
     let mut found = Vec::new();
     for event in stream.split_terminator("\n\n").filter(|event| !event.starts_with(':')) {
@@ -73,7 +76,7 @@ fn events(stream: &str) -> Checked<Vec<(&str, &str)>> {
     Ok(found)
 }
 
-fn parse(data: &str) -> Checked<Value> {
+pub(crate) fn parse(data: &str) -> Checked<Value> {
     serde_json::from_str(data).map_err(|error| format!("{error}: {data}"))
 }
 
@@ -310,6 +313,53 @@ fn ollama(stream: &str) -> Checked<Seen> {
     Ok(seen)
 }
 
+fn completions(stream: &str) -> Checked<Seen> {
+    let (mut seen, mut first, mut finished, mut counted) = (Seen::default(), None, false, false);
+    for (name, data) in events(stream)? {
+        rule(name.is_empty(), "a named event")?;
+        rule(seen.ended == Ended::Open, "something after the end")?;
+        if data == "[DONE]" {
+            rule(finished, "[DONE] without a finish reason")?;
+            seen.ended = Ended::Normally;
+            continue;
+        }
+        let value = parse(data)?;
+        if let Some(error) = value.get("error") {
+            rule(error["message"].is_string() && error["type"].is_string(), "a strange error")?;
+            rule(!finished, "an error after the finish")?;
+            seen.ended = Ended::InError;
+            continue;
+        }
+        rule(!counted, "a chunk after usage")?;
+        let head = ["id", "object", "created", "model"].map(|key| value[key].clone());
+        rule(head[0].is_string() && head[1] == "text_completion" && head[2].is_u64(), "a strange head")?;
+        rule(*first.get_or_insert_with(|| head.clone()) == head, "the head changes")?;
+        let choices = value["choices"].as_array().ok_or("no choices")?;
+        counted = value.get("usage").is_some();
+        if counted {
+            rule(choices.is_empty() && finished, "usage is not on a chunk of its own after the finish")?;
+            continue;
+        }
+        rule(choices.len() == 1 && !finished, "not one choice, or one after the finish")?;
+        let choice = choices[0].as_object().ok_or("a choice is no object")?;
+        let members = ["index", "text", "logprobs", "finish_reason"];
+        rule(members.iter().all(|key| choice.contains_key(*key)), "a member of a choice is missing")?;
+        only(choice, &members)?;
+        rule(choice["index"] == 0, "a strange index")?;
+        seen.text.push_str(text(&choice["text"], "text")?);
+        let tokens = choice["logprobs"].as_object();
+        let lists = tokens
+            .map(|lists| ["tokens", "token_logprobs", "text_offset"].map(|key| lists[key].as_array().map(Vec::len)));
+        rule(lists.is_none_or(|[a, b, c]| a.is_some() && a == b && b == c), "lists of tokens that do not fit")?;
+        if let Some(reason) = choice["finish_reason"].as_str() {
+            rule(["stop", "length", "content_filter"].contains(&reason), "an unknown finish reason")?;
+            finished = true;
+        }
+    }
+    rule(!finished || seen.ended == Ended::Normally, "a finish without [DONE]")?;
+    Ok(seen)
+}
+
 fn ollama_line(value: &Value, seen: &mut Seen) -> Checked<()> {
     rule(value["model"].is_string(), "no model")?;
     let stamp = text(&value["created_at"], "created_at")?;
@@ -361,6 +411,24 @@ fn illegal_streams_are_told() {
         role.trim_end().to_owned(),
     ] {
         assert!(openai(bad.clone()).is_err(), "{bad}");
+    }
+    let chunk = |finish: &str| {
+        format!(
+            "data: {{\"id\":\"c\",\"object\":\"text_completion\",\"created\":1,\"model\":\"m\",\"choices\":[{{\"index\":0,\
+             \"text\":\"\",\"logprobs\":null,\"finish_reason\":{finish}}}]}}\n\n"
+        )
+    };
+    let (text, finish) = (chunk("null"), chunk("\"stop\""));
+    let completions = |stream: String| check(DialectId::OpenAiCompletions, &stream);
+    assert_eq!(completions(format!("{text}{finish}{done}")).map(|seen| seen.ended), Ok(Ended::Normally));
+    for bad in [
+        format!("{text}{done}"),
+        format!("{text}{finish}"),
+        format!("{finish}{finish}{done}"),
+        format!("{finish}{done}{done}"),
+        text.replace("null,", "{\"tokens\":[],\"token_logprobs\":[1],\"text_offset\":[]},"),
+    ] {
+        assert!(completions(bad.clone()).is_err(), "{bad}");
     }
     let line = |rest: &str| {
         format!(

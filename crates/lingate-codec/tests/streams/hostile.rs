@@ -2,9 +2,9 @@
 
 use crate::config;
 use crate::scripts::script;
-use crate::support::{ALL, context, encode_stream, stamp, target};
+use crate::support::{EVERY, asked_of, context, converses, encode_stream, stamp, target};
 use crate::upstreams::{habits, stream_of};
-use lingate_codec::dialect::{Dialect, DialectId, RelayWants};
+use lingate_codec::dialect::{Additions, Dialect, DialectId, RelayWants};
 use lingate_codec::frame::{DEFAULT_CAP, Framer};
 use lingate_codec::ir::{Answer, Event, Loss, Operation};
 use lingate_codec::json::{Edits, Object, Raw};
@@ -16,6 +16,23 @@ use std::sync::LazyLock;
 
 /// All members that a decoder looks for, more or less.
 const KEYS: &[&str] = &[
+    "output",
+    "output_index",
+    "item",
+    "item_id",
+    "content_index",
+    "summary_index",
+    "summary",
+    "response",
+    "status",
+    "encrypted_content",
+    "annotation",
+    "annotations",
+    "refusal",
+    "part",
+    "logprobs",
+    "call_id",
+    "incomplete_details",
     "model",
     "name",
     "stream",
@@ -307,26 +324,31 @@ pub(crate) fn rewrite(
     let Ok(request) = dialect.decode_request(operation, body) else { return Vec::new() };
     let write = |upstream: DialectId| {
         let mut request = request.clone();
-        if upstream != dialect.id() {
-            request.operation = Operation::Chat;
-        }
+        request.operation = asked_of(upstream, dialect.id(), operation);
         let (mut loss, mut out) = (Loss::new(), Vec::new());
         let target = target(upstream.dialect());
         let written = upstream.dialect().encode_request(&request, &target, &mut loss, &mut out).is_ok();
         let _ = loss.paths(|_| "");
         written.then_some((upstream, request.operation, out))
     };
-    ALL.into_iter().filter_map(write).collect()
+    EVERY.into_iter().filter_map(write).collect()
 }
 
 /// What is written of any request is one of its dialect.
 fn try_request(dialect: &dyn Dialect, operation: Operation, body: &[u8]) {
     for (upstream, operation, out) in rewrite(dialect, operation, body) {
         assert!(is_json(&out, body), "{}: {}", upstream.name(), String::from_utf8_lossy(&out));
+        // Within a family unknown members go on as they are, and a chat knows others than a prompt.
+        if upstream.dialect().family() == dialect.family() && converses(upstream) != converses(dialect.id()) {
+            continue;
+        }
         let read = upstream.dialect().decode_request(operation, &out);
         // A conversation of nothing, or a picture that is no base64, is the upstream's to refuse.
         let fair = match &read {
-            Err(error) => error.param.as_deref().is_some_and(|path| path == "messages" || path.contains("images[")),
+            Err(error) => error
+                .param
+                .as_deref()
+                .is_some_and(|path| path == "messages" || path == "input" || path.contains("images[")),
             Ok(_) => true,
         };
         assert!(fair, "{}: {read:?}: {}", upstream.name(), String::from_utf8_lossy(&out));
@@ -335,7 +357,9 @@ fn try_request(dialect: &dyn Dialect, operation: Operation, body: &[u8]) {
 
 pub(crate) fn try_relay(dialect: &dyn Dialect, operation: Operation, body: &[u8]) {
     let Ok(object) = Object::parse(body) else { return };
-    let _ = (dialect.check(operation, &object), dialect.can_relay(operation, &object));
+    let _ = (dialect.check(operation, &object), dialect.can_relay(operation, &object), dialect.wants_several(&object));
+    let _ = dialect.context_needed(&object, Additions { bytes: u64::MAX, max_tokens: Some(u64::MAX) });
+    let _ = dialect.context_needed(&object, Additions::default());
     let strip = ["stop".to_owned(), "tools".to_owned(), "options.seed".to_owned(), "x".to_owned()];
     for (stream, system_prompt) in [(Some(true), "s\"\n"), (Some(false), ""), (None, "s")] {
         let wants = RelayWants { model: "m\"", stream, ask_usage: true, system_prompt, strip: &strip };
@@ -355,7 +379,7 @@ pub(crate) fn try_answer(dialect: &dyn Dialect, operation: Operation, body: &[u8
     dialect.decode_response(operation, body, &mut events);
     one_ending(&events);
     let answer = Answer::fold(events);
-    for client in ALL.map(DialectId::dialect) {
+    for client in EVERY.map(DialectId::dialect) {
         let mut out = Vec::new();
         client.encode_response(&answer, &context(), stamp(1), &mut out);
         assert!(is_json(&out, body), "{}", String::from_utf8_lossy(&out));
@@ -388,7 +412,7 @@ fn try_stream(dialect: &dyn Dialect, bytes: &[u8]) {
         }
         decoder.finish(&mut events);
         one_ending(&events);
-        for client in ALL {
+        for client in EVERY {
             let stream = encode_stream(client.dialect(), &events);
             let seen = crate::checker::check(client, &stream);
             let strange = !whole_escapes(bytes) || seen.as_ref().is_err_and(|error| error.contains(TOO_LARGE));
@@ -399,7 +423,7 @@ fn try_stream(dialect: &dyn Dialect, bytes: &[u8]) {
 
 fn try_all(value: &Value) {
     let body = value.to_string();
-    for dialect in ALL.map(DialectId::dialect) {
+    for dialect in EVERY.map(DialectId::dialect) {
         for operation in [Operation::Chat, Operation::TextCompletion] {
             try_request(dialect, operation, body.as_bytes());
             try_relay(dialect, operation, body.as_bytes());
@@ -411,8 +435,8 @@ fn try_all(value: &Value) {
 /// Frames of any documents, one after another.
 fn frames(dialect: DialectId, documents: &[Value]) -> String {
     let frame = |document: &Value| match dialect {
-        DialectId::OpenAiChat => format!("data: {document}\n\n"),
-        DialectId::AnthropicMessages => {
+        DialectId::OpenAiChat | DialectId::OpenAiCompletions => format!("data: {document}\n\n"),
+        DialectId::AnthropicMessages | DialectId::OpenAiResponses => {
             format!(
                 "event: {}\ndata: {document}\n\n",
                 document["type"].as_str().unwrap_or_default().replace(['\n', '\r'], "")
@@ -440,7 +464,7 @@ proptest! {
 
     #[test]
     fn streams_of_mutants_are_read_without_panic(mutants in vec(mutant(), 0..6)) {
-        for dialect in ALL {
+        for dialect in EVERY {
             try_stream(dialect.dialect(), frames(dialect, &mutants).as_bytes());
         }
     }
@@ -451,13 +475,13 @@ proptest! {
         habits in habits(),
         changes in vec((any::<prop::sample::Index>(), any::<u8>()), 0..6),
     ) {
-        for upstream in ALL {
+        for upstream in EVERY {
             let mut bytes = stream_of(upstream, &script, &habits).into_bytes();
             for (place, byte) in &changes {
                 let at = place.index(bytes.len());
                 bytes[at] = *byte;
             }
-            for reader in ALL {
+            for reader in EVERY {
                 try_stream(reader.dialect(), &bytes);
             }
         }
@@ -475,10 +499,12 @@ proptest! {
             bytes[at] = byte;
         }
         for bytes in [&bytes[..], &bytes[..cut.index(bytes.len())]] {
-            for dialect in ALL.map(DialectId::dialect) {
-                try_request(dialect, Operation::Chat, bytes);
-                try_relay(dialect, Operation::Chat, bytes);
-                try_answer(dialect, Operation::Chat, bytes);
+            for dialect in EVERY.map(DialectId::dialect) {
+                for operation in [Operation::Chat, Operation::TextCompletion] {
+                    try_request(dialect, operation, bytes);
+                    try_relay(dialect, operation, bytes);
+                    try_answer(dialect, operation, bytes);
+                }
             }
         }
     }

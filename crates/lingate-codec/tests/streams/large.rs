@@ -1,7 +1,7 @@
 //! Large input: what it costs grows with its length, not with the square of that.
 
 use crate::hostile::{rewrite, try_answer, try_relay};
-use crate::support::{ALL, context, stamp};
+use crate::support::{EVERY, context, converses, stamp};
 use lingate_codec::dialect::{Dialect, DialectId};
 use lingate_codec::frame::{DEFAULT_CAP, Framer};
 use lingate_codec::ir::Operation;
@@ -94,6 +94,19 @@ fn large_requests(count: usize) -> Vec<(&'static str, String)> {
                 )
             })),
         ),
+        (
+            "items",
+            format!(
+                r#"{{"model":"m","input":[{},{}]}}"#,
+                many(&|n| {
+                    format!(
+                        r#"{{"type":"{}","call_id":"c{n}","name":"f{n}","namespace":"n","input":"i","x":1,"role":"assistant","content":"t"}}"#,
+                        ["function_call", "custom_tool_call", "function_call", "message"][n % 4]
+                    )
+                }),
+                many(&|n| format!(r#"{{"type":"function_call_output","call_id":"c{n}","output":"r"}}"#))
+            ),
+        ),
         ("depth", messages(format!(r#"{{"role":"user","content":{}1{}}}"#, "[".repeat(count), "]".repeat(count)))),
         ("backslashes", messages(format!(r#"{{"role":"user","content":"{}"}}"#, "\\\\".repeat(count * 10)))),
     ]
@@ -124,6 +137,16 @@ fn large_members(count: usize) -> Vec<(&'static str, String)> {
             ),
         ),
         (
+            "groups of tools",
+            format!(
+                r#"{{"model":"m","input":[{}],"tools":[{},{{"type":"namespace","name":"n","tools":[{}]}}],"tool_choice":{{"type":"allowed_tools","mode":"auto","tools":[{}]}}}}"#,
+                many(&|n| format!(r#"{{"type":"function_call","call_id":"c","name":"f{n}","namespace":"n"}}"#)),
+                many(&|_| r#"{"type":"custom","name":"c"}"#.to_owned()),
+                many(&|n| format!(r#"{{"type":"function","name":"f{}"}}"#, n / 2)),
+                many(&|n| format!(r#"{{"type":"function","name":"f{n}","namespace":"n"}}"#))
+            ),
+        ),
+        (
             "stops",
             format!(
                 r#"{{"model":"m","max_tokens":9,"messages":[{user}],"stop":[{0}],"stop_sequences":[{0}]}}"#,
@@ -137,9 +160,10 @@ fn large_members(count: usize) -> Vec<(&'static str, String)> {
 fn large_requests_cost_no_more_than_their_length() {
     let all = |count| large_requests(count).into_iter().chain(large_members(count)).collect();
     grows_with_length(all, |body: &String| {
-        for dialect in ALL.map(DialectId::dialect) {
-            rewrite(dialect, Operation::Chat, body.as_bytes());
-            try_relay(dialect, Operation::Chat, body.as_bytes());
+        for dialect in EVERY.map(DialectId::dialect) {
+            let operation = if converses(dialect.id()) { Operation::Chat } else { Operation::TextCompletion };
+            rewrite(dialect, operation, body.as_bytes());
+            try_relay(dialect, operation, body.as_bytes());
         }
     });
 }
@@ -185,6 +209,15 @@ fn large_answers(count: usize) -> Vec<(&'static str, String)> {
                 many(&|_| r#"{"id":"c","function":{"name":"f","arguments":{}}}"#.to_owned())
             ),
         ),
+        (
+            "tokens with alternatives",
+            format!(
+                r#"{{"choices":[{{"text":"t","logprobs":{{"tokens":[{}],"token_logprobs":[{}],"top_logprobs":[{{{}}}]}}}}]}}"#,
+                many(&|n| format!("\"t{n}\"")),
+                many(&|_| "-1".to_owned()),
+                many(&|n| format!("\"t{n}\":-1")),
+            ),
+        ),
         ("lines", vec![r#"{"message":{"content":"t"},"done":false}"#; count].join("\n")),
         ("errors", format!(r#"{{"error":{}"x"{}}}"#, r#"{"error":"#.repeat(60), "}".repeat(60))),
     ]
@@ -193,7 +226,7 @@ fn large_answers(count: usize) -> Vec<(&'static str, String)> {
 #[test]
 fn large_answers_cost_no_more_than_their_length() {
     grows_with_length(large_answers, |body| {
-        for dialect in ALL.map(DialectId::dialect) {
+        for dialect in EVERY.map(DialectId::dialect) {
             try_answer(dialect, Operation::Chat, body.as_bytes());
         }
     });
@@ -235,7 +268,7 @@ fn long_streams_cost_no_more_than_their_length() {
 fn write_all(dialect: &dyn Dialect, stream: &str) {
     let mut framer = Framer::new(dialect.framing(), DEFAULT_CAP);
     let mut decoder = dialect.stream_decoder(Operation::Chat);
-    let mut encoders = ALL.map(|client| client.dialect().stream_encoder(context()));
+    let mut encoders = EVERY.map(|client| client.dialect().stream_encoder(context()));
     let (mut events, mut out, mut written) = (Vec::new(), Vec::new(), 0);
     framer.push(stream.as_bytes());
     framer.finish();

@@ -7,6 +7,7 @@ mod events;
 mod hostile;
 mod large;
 mod requests;
+mod responses;
 mod scripts;
 mod stable;
 #[path = "../matrix/support.rs"]

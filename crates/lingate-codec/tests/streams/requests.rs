@@ -275,6 +275,78 @@ pub(crate) fn ollama_request() -> impl Strategy<Value = Value> {
     })
 }
 
+/// A Responses request as the encoder spells it: calls of plain functions, of tools for free text, and in a namespace.
+pub(crate) fn items(turns: &[Turn], forms: &[u8]) -> Value {
+    let form = |index: usize| forms[index % forms.len()];
+    let mut items = Vec::new();
+    for (number, turn) in turns.iter().enumerate() {
+        match turn {
+            Turn::User(texts, image) => {
+                let mut parts: Vec<_> = texts.iter().map(|text| json!({"type": "input_text", "text": text})).collect();
+                if *image {
+                    let url = format!("data:image/png;base64,{PNG}");
+                    parts.push(json!({"type": "input_image", "image_url": url, "detail": "low"}));
+                }
+                let content = if parts.len() == 1 { json!(texts[0]) } else { json!(parts) };
+                items.push(json!({"type": "message", "role": "user", "content": content}));
+            }
+            Turn::Assistant(text) => items.push(json!({"type": "message", "role": "assistant", "content": text})),
+            Turn::Tools(text, calls) => {
+                let id = |index: usize| format!("call_{number}_{index}");
+                let thought = format!("rs_{number}");
+                items.push(json!({"type": "reasoning", "id": thought, "summary": [{"type": "summary_text", "text": "t"}], "encrypted_content": "E"}));
+                items.extend(text.iter().map(|text| json!({"type": "message", "role": "assistant", "content": text})));
+                items.extend(calls.iter().enumerate().map(|(index, (_, value, result))| match form(index) {
+                    0 => json!({"type": "function_call", "call_id": id(index), "name": "f", "arguments": json!({"v": value}).to_string()}),
+                    1 => json!({"type": "custom_tool_call", "call_id": id(index), "name": "c", "input": result}),
+                    _ => json!({"type": "function_call", "call_id": id(index), "name": "g", "namespace": "n", "arguments": "{}"}),
+                }));
+                items.extend(calls.iter().enumerate().map(|(index, (_, _, result))| {
+                    let kind = if form(index) == 1 { "custom_tool_call_output" } else { "function_call_output" };
+                    json!({"type": kind, "call_id": id(index), "output": result})
+                }));
+            }
+        }
+    }
+    let schema = json!({"type": "object", "properties": {}});
+    let tools = json!([
+        {"type": "function", "name": "f", "parameters": schema, "strict": true},
+        {"type": "custom", "name": "c", "format": {"type": "grammar", "syntax": "lark", "definition": "d"}},
+        {"type": "namespace", "name": "n", "description": "d", "tools": [{"type": "function", "name": "g", "x": 1}, {"type": "custom", "name": "h"}]},
+        {"type": "web_search", "x": [1]},
+    ]);
+    json!({"model": "m", "input": items, "tools": tools, "tool_choice": {"type": "custom", "name": "c"}, "stream": false, "store": false, "x": 1.5})
+}
+
+pub(crate) fn responses_request() -> impl Strategy<Value = Value> {
+    let schema = json!({"type": "json_schema", "name": "n", "schema": {"type": "object"}, "strict": true});
+    let top = some_of(vec![
+        ("instructions", json!("s")),
+        ("temperature", json!(0.5)),
+        ("top_p", json!(0.25)),
+        ("max_output_tokens", json!(100)),
+        ("top_logprobs", json!(3)),
+        ("include", json!(["message.output_text.logprobs", "reasoning.encrypted_content"])),
+        ("reasoning", json!({"effort": "low", "summary": "auto"})),
+        ("text", json!({"format": schema, "verbosity": "low"})),
+        ("user", json!("u")),
+        ("metadata", json!({"a": "b"})),
+        ("service_tier", json!("flex")),
+        ("parallel_tool_calls", json!(false)),
+        ("truncation", json!("auto")),
+        ("max_tool_calls", json!(3)),
+        ("prompt_cache_key", json!("k")),
+        ("safety_identifier", json!("i")),
+    ]);
+    (vec(turn(), 1..6), vec(0..3_u8, 1..4), top, unknown(), any::<bool>()).prop_map(
+        |(turns, forms, top, unknown, stream)| {
+            let mut body = with(with(items(&turns, &forms), &top), &unknown);
+            body["stream"] = stream.into();
+            body
+        },
+    )
+}
+
 /// The same request, through the IR and back into its dialect.
 fn again(dialect: &dyn Dialect, body: &Value) -> Result<Value, TestCaseError> {
     let bytes = body.to_string();
@@ -363,6 +435,25 @@ proptest! {
         let body = json!({"model": "m", "messages": messages});
         let (there, back) = there_and_back(&body, "anthropic_messages")?;
         prop_assert_eq!(joined(&atoms(&back)), joined(&atoms(&body)), "{}", there);
+    }
+
+    /// There and back: OpenAI's two dialects.
+    #[test]
+    fn conversations_survive_responses(turns in vec(turn(), 1..7), system in prop::option::of(text())) {
+        let mut messages = openai_messages(&turns, &Map::new());
+        if let Some(system) = system {
+            messages.insert(0, json!({"role": "system", "content": system}));
+        }
+        let body = json!({"model": "m", "messages": messages});
+        let (there, back) = there_and_back(&body, "openai_responses")?;
+        prop_assert_eq!(atoms(&back), atoms(&body), "{}", there);
+    }
+
+    /// A conversation in items has the same meaning after it went through the IR.
+    #[test]
+    fn items_come_back(turns in vec(turn(), 1..7), forms in vec(0..3_u8, 1..5)) {
+        let body = items(&turns, &forms);
+        prop_assert_eq!(&again(named("openai_responses"), &body)?, &body);
     }
 
     /// There and back: OpenAI, Ollama, OpenAI.

@@ -1,5 +1,7 @@
 //! What a model might say, free of any dialect: thoughts, text and calls, some of them side by side.
 
+use crate::support::converses;
+use lingate_codec::dialect::DialectId;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -60,6 +62,16 @@ impl Script {
             .iter()
             .filter_map(|said| if let Said::Think(text) = said { Some(text.as_str()) } else { None })
             .collect()
+    }
+
+    /// What of it a dialect can say.
+    pub(crate) fn sayable(&self, dialect: DialectId) -> Self {
+        let mut script = self.clone();
+        if !converses(dialect) {
+            script.calls.clear();
+            script.said.retain(|said| matches!(said, Said::Say(_)));
+        }
+        script
     }
 
     /// Without interleaving.

@@ -1,7 +1,7 @@
 //! A conversation that grows is written as before, byte by byte: else no provider's prompt cache would ever be hit.
 
 use crate::config;
-use crate::requests::{Turn, anthropic_messages, ollama_messages, openai_messages, turn};
+use crate::requests::{Turn, anthropic_messages, items, ollama_messages, openai_messages, turn};
 use crate::support::{ALL, target};
 use lingate_codec::dialect::DialectId;
 use lingate_codec::ir::{Loss, Operation};
@@ -14,8 +14,10 @@ use serde_json::{Map, Value, json};
 /// What of a body a provider's cache is keyed by, as it was written.
 #[derive(Deserialize)]
 struct Prefix {
+    #[serde(alias = "instructions")]
     system: Option<Box<RawValue>>,
     tools: Option<Box<RawValue>>,
+    #[serde(alias = "input")]
     messages: Vec<Box<RawValue>>,
 }
 
@@ -46,6 +48,15 @@ fn body(client: DialectId, turns: &[Turn]) -> Value {
             let tools = json!([{"name": "f", "input_schema": parameters}]);
             let system = json!([{"type": "text", "text": "S", "cache_control": {"type": "ephemeral"}}]);
             json!({"model": "m", "max_tokens": 9, "system": system, "messages": messages, "tools": tools})
+        }
+        "openai_responses" => {
+            let mut body = items(turns, &[0, 1, 2]);
+            body["instructions"] = "S".into();
+            // Not all providers take these.
+            body["tool_choice"] = "auto".into();
+            let tools = body["tools"].as_array_mut().expect("a list");
+            tools.retain(|tool| tool["type"] != "web_search");
+            body
         }
         _ => json!({"model": "m", "messages": ollama_messages(turns, &none), "tools": function}),
     }

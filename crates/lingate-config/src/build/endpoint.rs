@@ -46,6 +46,7 @@ pub(super) fn endpoint(raw: raw::Endpoint, path: &str, findings: &mut Findings) 
         headers: headers(raw.headers, &member(path, "headers"), findings),
         strip: raw.strip.unwrap_or_default(),
         dialects,
+        num_ctx: raw.num_ctx,
         priority: raw.priority.unwrap_or(0),
         limits: limits(&raw.limits.unwrap_or_default()),
         enabled: raw.enabled.unwrap_or(true),

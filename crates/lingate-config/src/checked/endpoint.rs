@@ -42,6 +42,8 @@ pub struct Endpoint {
     pub strip: Vec<String>,
     /// Dialects that it speaks natively besides its kind's own.
     pub dialects: Vec<String>,
+    /// The context of requests that do not say theirs, in tokens (ollama); 0 is the server's own, `None` computes it.
+    pub num_ctx: Option<u64>,
     /// Higher wins.
     pub priority: i32,
     /// Its load limits.
@@ -95,6 +97,7 @@ impl Endpoint {
             headers: Vec::new(),
             strip: Vec::new(),
             dialects: Vec::new(),
+            num_ctx: None,
             priority: 0,
             limits: Limits::default(),
             enabled: true,

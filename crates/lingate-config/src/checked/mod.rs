@@ -11,7 +11,9 @@ pub(crate) use endpoint::nowhere;
 pub use endpoint::{
     Endpoint, EndpointTls, ExposeModels, Limits, QueueOptions, QueuePriority, StreamMode, TimeoutOverrides, Worker,
 };
-pub use virtual_model::{Price, Reasoning, ResponseModel, Retry, Sticky, Strategy, Target, ToolRepair, VirtualModel};
+pub use virtual_model::{
+    HostedTools, Price, Reasoning, ResponseModel, Retry, Sticky, Strategy, Target, ToolRepair, VirtualModel,
+};
 
 use crate::choice::choice;
 use crate::net::{Cidr, Listen};

@@ -39,6 +39,8 @@ pub struct VirtualModel {
     pub tool_repair: ToolRepair,
     /// Whether a request is refused of which something would be dropped.
     pub strict: bool,
+    /// What becomes of tools that only their provider can run.
+    pub hosted_tools: HostedTools,
     /// Retries.
     pub retry: Retry,
     /// The answer when all attempts failed.
@@ -76,6 +78,7 @@ impl VirtualModel {
             reasoning: Reasoning::Keep,
             tool_repair: ToolRepair::Auto,
             strict: false,
+            hosted_tools: HostedTools::Refuse,
             retry: Retry::default(),
             fallback_message: None,
             cache: None,
@@ -127,6 +130,16 @@ choice! {
         Off = "off",
         /// It does, for the upstream's prompt cache.
         Conversation = "conversation",
+    }
+}
+
+choice! {
+    /// What becomes of tools that a provider runs itself, towards a backend that has none of them.
+    pub enum HostedTools {
+        /// The request is refused.
+        Refuse = "refuse",
+        /// They are left out and reported.
+        Drop = "drop",
     }
 }
 

@@ -43,6 +43,8 @@ object! {
         strip: Vec<String>,
         /// Dialects that it speaks natively besides its kind's own, e.g. anthropic_messages.
         dialects: Vec<String>,
+        /// Context of requests that do not say theirs, in tokens (ollama); 0 is the server's own. Default: computed for long requests.
+        num_ctx: u64,
         /// Higher wins. Default: 0.
         priority: i32,
         /// Load limits; 0 is none.

@@ -39,7 +39,7 @@ object! {
         redis_url: Sealed,
         /// How the usage ledger is written.
         ledger: Ledger,
-        /// How long stored Responses are kept, or off. Default: 24h.
+        /// How long stored Responses are kept, or off (0s is the same). Default: 24h.
         responses_store: OffOrDuration,
         /// Origins that browsers may call from; "*" is any. Default: none.
         cors_origins: Vec<String>,

@@ -1,7 +1,7 @@
 //! What was written under `virtual_models`.
 
 use super::{Cache, Decimal, Json, Members, Repair, Sealed, Span, Word, object};
-use crate::checked::{Reasoning, ResponseModel, Sticky, Strategy, StreamMode};
+use crate::checked::{HostedTools, Reasoning, ResponseModel, Sticky, Strategy, StreamMode};
 use crate::choice::choice;
 
 object! {
@@ -39,6 +39,8 @@ object! {
         tool_repair: Repair,
         /// Refuse a request of which something would be dropped. Default: false.
         strict: bool,
+        /// Tools that only their provider can run (web_search …), towards another backend: refuse the request, or drop and report them. Default: refuse.
+        hosted_tools: Word<HostedTools>,
         /// Retries.
         retry: Retry,
         /// The answer when all attempts failed.

@@ -34,7 +34,8 @@ pub enum ModelsForm {
     Ollama,
 }
 
-/// A native route: requests of this dialect and operation may be relayed to this path below the API root.
+/// A native route: requests of this dialect and operation may be relayed to this path below the API root, or below the
+/// folder that the root stands in if it begins with `/..`.
 pub(crate) type NativeRoute = (DialectId, Operation, &'static str);
 
 /// The same for requests of embeddings.
@@ -45,9 +46,9 @@ pub(crate) type EmbeddingsRoute = (EmbeddingsId, &'static str);
 pub struct Backend {
     /// Its name in the configuration and in messages.
     pub name: &'static str,
-    /// The dialect that requests are translated to.
+    /// The dialect that chats are translated to.
     pub dialect: DialectId,
-    /// Where its chat requests go, and what it takes natively besides (first: the dialect's chat route).
+    /// What it takes, natively or translated to (first: the dialect's chat route).
     pub routes: &'static [NativeRoute],
     /// Routes that an endpoint may switch on by `dialects`.
     pub optional_routes: &'static [NativeRoute],
@@ -76,12 +77,18 @@ pub struct Backend {
     pub openai_paths: bool,
 }
 
+/// OpenAI's chat route.
+const CHAT: NativeRoute = (DialectId::OpenAiChat, Operation::Chat, "/chat/completions");
+
 /// What every OpenAI-compatible kind starts from.
 const OPENAI_COMPATIBLE: Backend = Backend {
     name: "openai",
     dialect: DialectId::OpenAiChat,
-    routes: &[(DialectId::OpenAiChat, Operation::Chat, "/chat/completions")],
-    optional_routes: &[(DialectId::AnthropicMessages, Operation::Chat, "/messages")],
+    routes: &[CHAT, (DialectId::OpenAiCompletions, Operation::TextCompletion, "/completions")],
+    optional_routes: &[
+        (DialectId::AnthropicMessages, Operation::Chat, "/messages"),
+        (DialectId::OpenAiResponses, Operation::Chat, "/responses"),
+    ],
     count_path: None,
     embeddings: &[(EmbeddingsId::OpenAi, "/embeddings")],
     optional_embeddings: &[],
@@ -126,17 +133,19 @@ impl Backend {
         })
     }
 
+    /// Where a translated request goes that is best asked as `operation`; to the chat route where the kind has no
+    /// other.
+    pub(crate) fn translated(&self, operation: Operation) -> NativeRoute {
+        let best = self.routes.iter().find(|(_, o, _)| *o == operation);
+        best.or(self.routes.first()).copied().unwrap_or((self.dialect, Operation::Chat, ""))
+    }
+
     /// Where requests of embeddings go, below the API root, and in which dialect: this one, if the kind takes it, else
     /// the one that it takes. `None`: it gives no embeddings.
     pub fn embeddings(&self, dialect: EmbeddingsId, switched_on: &[String]) -> Option<EmbeddingsRoute> {
         let on = |route: &&EmbeddingsRoute| switched_on.iter().any(|name| name == route.0.dialect().name());
         let mut routes = self.embeddings.iter().chain(self.optional_embeddings.iter().filter(on));
         routes.clone().find(|(own, _)| *own == dialect).or_else(|| routes.next()).copied()
-    }
-
-    /// The path that translated chat requests go to, below the API root.
-    pub fn chat_path(&self) -> &'static str {
-        self.routes.first().map_or("", |(_, _, path)| path)
     }
 
     /// What the dialect's encoder must know.

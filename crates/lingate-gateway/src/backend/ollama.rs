@@ -13,7 +13,9 @@ pub(super) const BACKEND: Backend = Backend {
     ],
     optional_routes: &[
         (DialectId::OpenAiChat, Operation::Chat, "/v1/chat/completions"),
+        (DialectId::OpenAiCompletions, Operation::TextCompletion, "/v1/completions"),
         (DialectId::AnthropicMessages, Operation::Chat, "/v1/messages"),
+        (DialectId::OpenAiResponses, Operation::Chat, "/v1/responses"),
     ],
     embeddings: &[(EmbeddingsId::OllamaEmbed, "/api/embed"), (EmbeddingsId::OllamaEmbeddings, "/api/embeddings")],
     optional_embeddings: &[(EmbeddingsId::OpenAi, "/v1/embeddings")],

@@ -63,6 +63,6 @@ fn edits(id: EmbeddingsId, object: &Object<'_>, wants: &RelayWants<'_>, model: &
     let dialect = id.dialect();
     let mut edits = Edits::new();
     dialect.relay_edits(object, wants, &mut edits);
-    members::apply(&|member| dialect.place(member), object, &model.config, &mut edits);
+    members::apply(&|member| dialect.place(member), object, &model.config, None, &mut edits);
     edits
 }

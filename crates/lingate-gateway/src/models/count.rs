@@ -43,7 +43,7 @@ pub(super) async fn serve(exchange: &Exchange<'_>, body: &Bytes) -> Served {
 
 fn counter(target: &Target) -> Option<Counter<'_>> {
     let backend = target.endpoint.backend;
-    let native = || backend.native(DIALECT, Operation::Chat, &target.endpoint.config.dialects);
+    let native = || target.endpoint.native(DIALECT, Operation::Chat);
     let path = backend.count_path.map(str::to_owned).or_else(|| Some(format!("{}/count_tokens", native()?)))?;
     Some(Counter { target, path, sure: backend.dialect == DIALECT })
 }

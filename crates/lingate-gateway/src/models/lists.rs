@@ -133,6 +133,11 @@ impl Lists {
         self.of(snapshot, endpoint).current(snapshot.config.tags_ttl, LIST_PATIENCE).await
     }
 
+    /// The same, if memory holds it.
+    pub(super) fn list_now(&self, snapshot: &Snapshot, endpoint: &Arc<Endpoint>) -> Option<Arc<EndpointList>> {
+        self.of(snapshot, endpoint).known_now()
+    }
+
     fn of(&self, snapshot: &Snapshot, endpoint: &Arc<Endpoint>) -> Arc<Tiers> {
         let mut all = self.tiers.lock().unwrap_or_else(PoisonError::into_inner);
         let before = all.get(endpoint.name());

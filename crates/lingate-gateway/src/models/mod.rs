@@ -8,6 +8,7 @@
 mod anthropic;
 mod capabilities;
 mod catalogue;
+mod context;
 mod count;
 mod exposed;
 mod fetch;

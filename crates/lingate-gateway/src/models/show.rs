@@ -4,7 +4,7 @@ use super::catalogue::Entry;
 use super::glob::shown;
 use super::ollama;
 use super::relay::{self, envelope, is_ollama, real_name};
-use crate::endpoint::{EndpointCall, Path};
+use crate::endpoint::{Endpoint, EndpointCall, Path};
 use crate::error::Failure;
 use crate::own::json;
 use crate::pipeline::{Exchange, Served};
@@ -47,7 +47,7 @@ async fn asked(exchange: &Exchange<'_>, target: &Target, envelope: &Envelope<'_>
     let real = real_name(target, &envelope.model);
     let verbose = envelope.object.given("verbose").and_then(Raw::bool) == Some(true);
     let endpoint = target.endpoint.clone();
-    let key = format!("{}\n{}\n{real}\n{verbose}", endpoint.config.url, endpoint.name());
+    let key = key(&endpoint, real, verbose);
     let config = &exchange.snapshot.config;
     let max_error_body = config.max_error_body;
     let ask = || {
@@ -72,6 +72,11 @@ async fn asked(exchange: &Exchange<'_>, target: &Target, envelope: &Envelope<'_>
         }
     };
     exchange.gateway.lists.shows.get(key, config.show_ttl, ask).await
+}
+
+/// What the answers are kept by.
+pub(super) fn key(endpoint: &Endpoint, real: &str, verbose: bool) -> String {
+    format!("{}\n{}\n{real}\n{verbose}", endpoint.config.url, endpoint.name())
 }
 
 /// What is known of a model that lives elsewhere.

@@ -65,6 +65,15 @@ impl ShowCache {
     }
 }
 
+impl ShowCache {
+    /// The kept answer, if there is one that is young enough.
+    pub(super) fn known_now(&self, key: &str, ttl: Duration) -> Option<Bytes> {
+        let entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let entry = entries.get(key).filter(|entry| entry.serves(ttl))?;
+        entry.flight.peek()?.clone().ok()
+    }
+}
+
 fn start(asking: impl Future<Output = Result<Bytes, Failure>> + Send + 'static) -> Flight {
     let task = tokio::spawn(asking);
     let outcome = async move {
@@ -109,6 +118,8 @@ mod tests {
         assert_eq!(plain(&cache, "a", TTL, b"1").await, "1");
         assert_eq!(plain(&cache, "a", TTL, b"2").await, "1");
         assert_eq!(plain(&cache, "b", TTL, b"3").await, "3");
+        assert_eq!(cache.known_now("a", TTL).as_deref(), Some(&b"1"[..]));
+        assert_eq!((cache.known_now("a", Duration::ZERO), cache.known_now("c", TTL)), (None, None));
         assert_eq!(plain(&cache, "a", Duration::ZERO, b"4").await, "4");
     }
 

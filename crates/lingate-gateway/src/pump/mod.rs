@@ -8,6 +8,7 @@ mod stop;
 
 use crate::answering::Client;
 use crate::recorder::Recorder;
+use crate::responses::{Keep, Keeping};
 use crate::secrets::Secrets;
 use crate::upstream::{AnswerBody, UpstreamError};
 use bytes::Bytes;
@@ -15,7 +16,6 @@ use http_body::Frame;
 use lingate_codec::dialect::{Dialect, Stamp, StreamDecoder, StreamEncoder};
 use lingate_codec::frame::{DEFAULT_CAP, Framer};
 use lingate_codec::ir::{ApiError, Event, Operation};
-use lingate_codec::json::Object;
 use lingate_codec::relay::{RelayedAnswer, sign_of_life};
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -65,6 +65,8 @@ pub struct Sink {
     pub secrets: Secrets,
     /// Ends the stream when the server must stop.
     pub stop: StopWatch,
+    /// Stores the answer, in a dialect that has state.
+    pub keep: Option<Keep>,
 }
 
 /// One stream on its way.
@@ -86,6 +88,8 @@ pub struct Pump {
     silence: Option<Silence>,
     /// Writes the signs of life of a relayed stream; made for the first one.
     signs: Option<Box<dyn StreamEncoder>>,
+    /// The stream's last bytes, on their way into the store.
+    keeping: Option<Keeping>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,6 +117,7 @@ impl Pump {
             state: State::Open,
             silence: None,
             signs: None,
+            keeping: None,
         }
     }
 
@@ -160,6 +165,11 @@ impl Pump {
                 silence.broken(self.body.last());
             }
             return Poll::Ready(Some(Ok(Frame::data(Bytes::from(std::mem::take(&mut self.out))))));
+        }
+        if let Some(keeping) = &mut self.keeping {
+            let bytes = std::task::ready!(keeping.as_mut().poll(cx));
+            self.keeping = None;
+            return Poll::Ready(Some(Ok(Frame::data(Bytes::from(bytes)))));
         }
         match self.state {
             State::Open if self.silence.as_mut().is_some_and(|silence| silence.poll(cx).is_ready()) => {
@@ -252,14 +262,24 @@ impl Pump {
                     });
                     match error {
                         Some(_) if !self.committed => {}
-                        Some(error) if !says_error(&frame.data) || self.sink.secrets.are_in(frame.raw) => {
+                        Some(error)
+                            if !self.sink.client.dialect.is_error_frame(&frame.data)
+                                || self.sink.secrets.are_in(frame.raw) =>
+                        {
                             self.sink.secrets.scrub(error);
                             self.sink.client.in_band_error(error, &mut self.out);
                         }
                         _ => {
+                            let from = self.out.len();
                             relayed.frame(self.from, &frame, &mut self.out);
                             if last && !frame.data.is_empty() {
                                 close_frame(frame.raw, self.from, &mut self.out);
+                            }
+                            if let Some(keep) = &self.sink.keep
+                                && Keep::wants(&frame)
+                            {
+                                let ended = self.events.iter().any(|event| matches!(event, Event::End));
+                                self.keeping = keep.see(&mut self.out, from, ended);
                             }
                         }
                     }
@@ -273,7 +293,9 @@ impl Pump {
                             }
                             self.sink.secrets.scrub(error);
                         }
-                        encoder.push(event, clock.now(), &mut self.out);
+                        let keeping =
+                            encode(encoder.as_mut(), event, clock.now(), &mut self.out, self.sink.keep.as_ref());
+                        self.keeping = self.keeping.take().or(keeping);
                         self.committed |= is_meaningful(event);
                     }
                 }
@@ -304,7 +326,10 @@ impl Pump {
         for event in &self.events {
             match (&mut self.sink.way, event) {
                 (_, Event::Error(_)) if !self.committed => {}
-                (Way::ReEncode(encoder), event) => encoder.push(event, clock.now(), &mut self.out),
+                (Way::ReEncode(encoder), event) => {
+                    let keeping = encode(encoder.as_mut(), event, clock.now(), &mut self.out, self.sink.keep.as_ref());
+                    self.keeping = self.keeping.take().or(keeping);
+                }
                 (Way::Relay(_), Event::Error(error)) => {
                     self.sink.client.in_band_error(error, &mut self.out);
                 }
@@ -334,14 +359,24 @@ impl Pump {
     }
 }
 
+/// Writes an event; where that ended an answer that is to be kept, its last frame comes out of the future.
+fn encode(
+    encoder: &mut dyn StreamEncoder,
+    event: &Event,
+    at: Stamp,
+    out: &mut Vec<u8>,
+    keep: Option<&Keep>,
+) -> Option<Keeping> {
+    let from = out.len();
+    encoder.push(event, at, out);
+    // Frames that hold the whole answer come with such events, or first of all.
+    let keep = keep.filter(|_| !is_meaningful(event) || out[from..].starts_with(b"event: response.created"))?;
+    keep.see(out, from, matches!(event, Event::End))
+}
+
 /// Whether an event is a part of an answer: after it, no other target can give one.
 fn is_meaningful(event: &Event) -> bool {
     !matches!(event, Event::Start(_) | Event::Usage(_) | Event::Finish(_) | Event::End | Event::Error(_))
-}
-
-/// Whether a frame is an error that a client of its dialect understands; a broken frame is not.
-fn says_error(data: &[u8]) -> bool {
-    Object::parse(data).is_ok_and(|object| object.given("error").is_some())
 }
 
 /// Reads what comes after the end of a stream, as a rule the body's last chunk alone, so that the connection can

@@ -1,5 +1,6 @@
 //! The end of the server's patience: streams that are still open are ended with an error.
 
+use crate::upstream::Woken;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -21,7 +22,7 @@ impl Stop {
 
     /// A watch for one stream.
     pub(crate) fn watch(&self) -> StopWatch {
-        StopWatch { notified: Box::pin(self.notify.clone().notified_owned()) }
+        StopWatch { notified: Box::pin(self.notify.clone().notified_owned()), woken: Woken::default() }
     }
 }
 
@@ -29,11 +30,14 @@ impl Stop {
 #[derive(Debug)]
 pub struct StopWatch {
     notified: Pin<Box<OwnedNotified>>,
+    /// The notice takes a lock each time it is asked, and it is asked at every turn of a stream.
+    woken: Woken,
 }
 
 impl StopWatch {
     /// Ready when the stream must end.
     pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        self.notified.as_mut().poll(cx)
+        let Some(waker) = self.woken.before(cx) else { return Poll::Pending };
+        self.notified.as_mut().poll(&mut Context::from_waker(&waker))
     }
 }

@@ -13,8 +13,9 @@ const JOIN: usize = 16 * 1024;
 /// A body of known length, in slices.
 #[derive(Debug, Clone, Default)]
 pub struct Segments {
-    slices: VecDeque<Bytes>,
-    length: u64,
+    /// Nearly always all there is: a list of its own would cost two allocations a request.
+    first: Bytes,
+    rest: VecDeque<Bytes>,
 }
 
 impl Segments {
@@ -24,23 +25,22 @@ impl Segments {
         if slices.len() > 1 && length <= JOIN {
             return Bytes::from(slices.concat()).into();
         }
-        Self { slices: slices.into_iter().filter(|slice| !slice.is_empty()).collect(), length: length as u64 }
+        let mut rest: VecDeque<Bytes> = slices.into_iter().filter(|slice| !slice.is_empty()).collect();
+        Self { first: rest.pop_front().unwrap_or_default(), rest }
     }
 
     /// All of it as one slice.
     pub fn to_bytes(&self) -> Bytes {
-        match self.slices.len() {
-            1 => self.slices[0].clone(),
-            _ => self.slices.iter().flatten().copied().collect(),
+        if self.rest.is_empty() {
+            return self.first.clone();
         }
+        [&self.first].into_iter().chain(&self.rest).flatten().copied().collect()
     }
 }
 
 impl From<Bytes> for Segments {
     fn from(bytes: Bytes) -> Self {
-        let length = bytes.len() as u64;
-        let slices = if bytes.is_empty() { VecDeque::new() } else { VecDeque::from([bytes]) };
-        Self { slices, length }
+        Self { first: bytes, rest: VecDeque::new() }
     }
 }
 
@@ -55,18 +55,19 @@ impl Body for Segments {
     type Error = Infallible;
 
     fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        let next = self.slices.pop_front();
-        if let Some(slice) = &next {
-            self.length -= slice.len() as u64;
+        if self.first.is_empty() {
+            return Poll::Ready(None);
         }
-        Poll::Ready(next.map(|slice| Ok(Frame::data(slice))))
+        let next = self.rest.pop_front().unwrap_or_default();
+        Poll::Ready(Some(Ok(Frame::data(std::mem::replace(&mut self.first, next)))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.slices.is_empty()
+        self.first.is_empty()
     }
 
     fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.length)
+        let rest: usize = self.rest.iter().map(Bytes::len).sum();
+        SizeHint::with_exact((self.first.len() + rest) as u64)
     }
 }

@@ -20,6 +20,7 @@ mod wake;
 use http::{HeaderMap, HeaderValue, Method, Uri};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::time::Instant;
 
 pub(crate) use answer::{Answer, AnswerBody};
 pub(crate) use body::Segments;
@@ -27,6 +28,7 @@ pub(crate) use destination::Destination;
 pub(crate) use error::{Phase, UpstreamError};
 pub(crate) use paced::Paced;
 pub(crate) use tls::{TlsFiles, client_config};
+pub(crate) use wake::Woken;
 
 /// Time limits of one upstream; `None` is no limit.
 #[derive(Debug, Clone, Copy)]
@@ -70,6 +72,13 @@ impl Upstream {
         Self { host: destination.host_header(), destination, limits, pool: Arc::default() }
     }
 
+    /// Writes the Host header into what the headers of calls are copied from, so that the copy has room for it.
+    pub(crate) fn name_host(&self, headers: &mut HeaderMap) {
+        if let Ok(host) = &self.host {
+            headers.insert(http::header::HOST, host.clone());
+        }
+    }
+
     /// Sends a request and waits for the answer's head.
     ///
     /// A kept-alive connection that the server closed before anything was sent is replaced in silence. Nothing
@@ -78,43 +87,52 @@ impl Upstream {
     /// # Errors
     /// Says how far the call got, so that the caller knows whether the model may have run.
     pub(crate) async fn send(&self, call: Call) -> Result<Answer, UpstreamError> {
-        let started = tokio::time::Instant::now();
+        let started = Instant::now();
         let total = self.limits.total.map(|limit| started + limit);
-        let mut request = call.into_request(self.host.clone()?);
+        let mut request = call.into_request(self.host.as_ref().map_err(Clone::clone)?);
         loop {
             match self.pool.take() {
                 pool::Taken::Idle(exchange) => match exchange.send(request, &self.limits, started, total).await? {
                     pool::Sent::Answer(answer) => return Ok(*answer),
                     pool::Sent::Unsent(back) => request = *back,
                 },
-                pool::Taken::Lane(lane) => return lane.send(request, &self.limits, started, total).await,
-                pool::Taken::Nothing => {
-                    return match connect::dial(&self.destination, self.limits.connect).await? {
-                        connect::Dialled::Http1(io) => {
-                            let exchange = pool::Exchange::start(io, &self.pool).await?;
-                            match exchange.send(request, &self.limits, started, total).await? {
-                                pool::Sent::Answer(answer) => Ok(*answer),
-                                pool::Sent::Unsent(_) => Err(UpstreamError::closed_before_request()),
-                            }
-                        }
-                        connect::Dialled::Http2(io) => {
-                            let lane = lane::Lane::start(io, &self.pool).await?;
-                            lane.send(request, &self.limits, started, total).await
-                        }
-                    };
+                pool::Taken::Lane(lane) => return Box::pin(lane.send(request, &self.limits, started, total)).await,
+                // Boxed: it is rare, and large.
+                pool::Taken::Nothing => return Box::pin(self.send_anew(request, started, total)).await,
+            }
+        }
+    }
+
+    /// Sends a request over a connection of its own, which the pool gets afterwards.
+    async fn send_anew(
+        &self,
+        request: http::Request<Segments>,
+        started: Instant,
+        total: Option<Instant>,
+    ) -> Result<Answer, UpstreamError> {
+        match connect::dial(&self.destination, self.limits.connect).await? {
+            connect::Dialled::Http1(io) => {
+                let exchange = pool::Exchange::start(io, &self.pool).await?;
+                match exchange.send(request, &self.limits, started, total).await? {
+                    pool::Sent::Answer(answer) => Ok(*answer),
+                    pool::Sent::Unsent(_) => Err(UpstreamError::closed_before_request()),
                 }
+            }
+            connect::Dialled::Http2(io) => {
+                let lane = lane::Lane::start(io, &self.pool).await?;
+                lane.send(request, &self.limits, started, total).await
             }
         }
     }
 }
 
 impl Call {
-    fn into_request(self, host: HeaderValue) -> http::Request<Segments> {
+    fn into_request(self, host: &HeaderValue) -> http::Request<Segments> {
         let mut request = http::Request::new(self.body);
         *request.method_mut() = self.method;
         *request.uri_mut() = self.target;
         *request.headers_mut() = self.headers;
-        request.headers_mut().insert(http::header::HOST, host);
+        request.headers_mut().insert(http::header::HOST, host.clone());
         request
     }
 }

@@ -24,7 +24,7 @@ impl Wake for Flag {
 
 /// A waker of its own for one source.
 #[derive(Debug)]
-pub(super) struct Woken {
+pub(crate) struct Woken {
     flag: Arc<Flag>,
     waker: Waker,
 }
@@ -39,13 +39,13 @@ impl Default for Woken {
 impl Woken {
     /// Before a poll: the waker to poll with, or `None` if nothing can have changed since the source was last
     /// pending. [`Woken::after`] must follow a poll.
-    pub(super) fn before(&self, cx: &Context<'_>) -> Option<Waker> {
+    pub(crate) fn before(&self, cx: &Context<'_>) -> Option<Waker> {
         self.flag.task.register(cx.waker());
         self.flag.woken.swap(false, Ordering::AcqRel).then(|| self.waker.clone())
     }
 
     /// After a poll: whether it gave something, so that there may be more.
-    pub(super) fn after(&self, ready: bool) {
+    pub(crate) fn after(&self, ready: bool) {
         if ready {
             self.flag.woken.store(true, Ordering::Release);
         }

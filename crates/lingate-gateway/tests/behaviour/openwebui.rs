@@ -202,6 +202,7 @@ async fn a_session_that_was_tampered_with_counts_for_nothing() {
     let yaml = plan().yaml("openwebui", &owui.up.url(""));
     let gateway = start_in(&yaml, folder.path()).await;
     assert_eq!(ask(&gateway, Tongue::OpenAi.request(false)).await.status, 200);
+    // It is written behind the answer's back.
     gateway.gateway.flush().await;
     drop(gateway);
     let sealed: Vec<_> =

@@ -26,6 +26,8 @@ pub enum Purpose {
     EndpointCredential,
     /// A file of the sealed cache.
     CacheEntry,
+    /// A stored answer and what it answered.
+    Response,
 }
 
 impl Purpose {
@@ -34,6 +36,7 @@ impl Purpose {
         match self {
             Purpose::EndpointCredential => (1, "endpoint-credential"),
             Purpose::CacheEntry => (2, "cache-entry"),
+            Purpose::Response => (3, "response"),
         }
     }
 }
@@ -53,6 +56,7 @@ pub struct Sealer {
 struct TermKeys {
     endpoint_credential: EnvelopeKey,
     cache_entry: EnvelopeKey,
+    response: EnvelopeKey,
     cache_names: hmac::Key,
 }
 
@@ -98,6 +102,7 @@ impl TermKeys {
         Ok(Self {
             endpoint_credential: key(Purpose::EndpointCredential)?,
             cache_entry: key(Purpose::CacheEntry)?,
+            response: key(Purpose::Response)?,
             cache_names: hmac::Key::new(hmac::HMAC_SHA256, derive(root, CACHE_NAMES)?.as_slice()),
         })
     }
@@ -106,6 +111,7 @@ impl TermKeys {
         match purpose {
             Purpose::EndpointCredential => &self.endpoint_credential,
             Purpose::CacheEntry => &self.cache_entry,
+            Purpose::Response => &self.response,
         }
     }
 }

@@ -92,6 +92,7 @@ fn virtual_model(model: &VirtualModel) -> Value {
         "headers": names(&model.headers),
         "stream": model.stream.as_str(),
         "strict": model.strict,
+        "hosted_tools": model.hosted_tools.as_str(),
         "retry": { "attempts": model.retry.attempts, "on_empty": model.retry.on_empty },
         "enabled": model.enabled,
     })

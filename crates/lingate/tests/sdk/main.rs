@@ -25,6 +25,13 @@ async fn the_openai_sdk_meets_every_backend() {
 }
 
 #[tokio::test]
+async fn the_openai_sdk_meets_every_backend_by_responses() {
+    // Thoughts come back to the provider that made them.
+    let thought = json!({ "type": "thinking", "thinking": mind::THOUGHT, "signature": mind::SIGNATURE });
+    meet("responses_checks.py", vec![("anthropic", vec![thought])]).await;
+}
+
+#[tokio::test]
 async fn the_anthropic_sdk_meets_every_backend() {
     // A thread goes on where it began; by other dialects the whole conversation is sent.
     let thread = json!({ "thread": { "type": "continue", "previous_message_id": anthropic::ID } });

@@ -2,7 +2,7 @@
 
 use crate::mind::{Answer, Asked, USAGE};
 use crate::upstreams::{Dialect, MODELS, list, object, text, texts};
-use lingate_testkit::{Reply, Request, Step};
+use lingate_testkit::{Reply, Request};
 use serde_json::{Value, json};
 
 pub(crate) static DIALECT: Dialect = Dialect {
@@ -165,7 +165,6 @@ fn other(request: &Request) -> Option<Reply> {
             let list = json!({ "object": "list", "data": MODELS.iter().map(model).collect::<Vec<_>>() });
             Some(Reply::json(200, list.to_string()))
         }
-        "/v1/responses" => Some(responses(&body)),
         _ => None,
     }
 }
@@ -184,30 +183,4 @@ fn embeddings(body: &Value) -> Reply {
     }
     let usage = json!({ "prompt_tokens": 2 * count, "total_tokens": 2 * count });
     Reply::json(200, json!({ "object": "list", "data": data, "model": body["model"], "usage": usage }).to_string())
-}
-
-/// An answer of the Responses API, which the gateway relays as it is.
-fn responses(body: &Value) -> Reply {
-    let text = body["input"].as_str().unwrap_or_default();
-    let response = |status: &str, output: Value| {
-        json!({ "id": "resp_1", "object": "response", "created_at": 1_790_000_000, "status": status,
-                "model": body["model"], "output": output, "parallel_tool_calls": true, "tool_choice": "auto",
-                "tools": [] })
-    };
-    let part = json!({ "type": "output_text", "text": text, "annotations": [] });
-    let item =
-        json!({ "type": "message", "id": "msg_1", "status": "completed", "role": "assistant", "content": [part] });
-    let done = response("completed", json!([item]));
-    if body["stream"] != true {
-        return Reply::json(200, done.to_string());
-    }
-    let delta = json!({ "type": "response.output_text.delta", "sequence_number": 1, "item_id": "msg_1",
-                        "output_index": 0, "content_index": 0, "delta": text, "logprobs": [] });
-    let events = [
-        json!({ "type": "response.created", "sequence_number": 0, "response": response("in_progress", json!([])) }),
-        delta,
-        json!({ "type": "response.completed", "sequence_number": 2, "response": done }),
-    ];
-    let named = |data: &Value| Step::bytes(format!("event: {}\n{}", data["type"].as_str().unwrap(), event(data)));
-    Reply::stream(DIALECT.stream_type, events.iter().map(named).collect())
 }

@@ -274,15 +274,6 @@ def embeddings_of_the_demo():
 
 
 @check
-def responses():
-    answer = client.responses.create(model="openai-talk", input=HELLO)
-    assert answer.output_text == HELLO and answer.status == "completed"
-    events = list(client.responses.create(model="openai-talk", input=HELLO, stream=True))
-    assert [event.type.split(".")[-1] for event in events] == ["created", "delta", "completed"]
-    assert events[-1].response.output_text == HELLO
-
-
-@check
 def unknown_model():
     for stream in (False, True):
         error = raised(openai.NotFoundError, lambda: create(model="no-such-model", messages=MESSAGES, stream=stream))

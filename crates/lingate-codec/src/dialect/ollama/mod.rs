@@ -10,7 +10,7 @@ mod response;
 mod stream;
 mod timestamp;
 
-use super::{AnswerContext, Dialect, DialectId, Field, RelayWants, Stamp, StreamDecoder, StreamEncoder};
+use super::{Additions, AnswerContext, Dialect, DialectId, Field, RelayWants, Stamp, StreamDecoder, StreamEncoder};
 use super::{Target, Unsupported};
 use crate::frame::Framing;
 use crate::ir::{Answer, ApiError, Event, Family, Loss, Operation, Request};
@@ -95,6 +95,14 @@ impl Dialect for Ollama {
 
     fn place(&self, member: &str) -> (&'static str, Vec<String>) {
         fields::place(member)
+    }
+
+    fn cuts_in_silence(&self) -> bool {
+        true
+    }
+
+    fn context_needed(&self, object: &Object<'_>, added: Additions) -> Option<u64> {
+        request::context_needed(object, added)
     }
 
     fn decode_response(&self, operation: Operation, body: &[u8], out: &mut Vec<Event>) {

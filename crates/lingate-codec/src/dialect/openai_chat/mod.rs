@@ -1,6 +1,5 @@
 //! OpenAI Chat Completions, and all that speak it: vLLM, llama.cpp, Together, DeepInfra, Open WebUI and others.
 
-mod error;
 mod fields;
 mod request;
 mod response;
@@ -8,6 +7,7 @@ mod stream;
 
 use super::{
     AnswerContext, Dialect, DialectId, Field, RelayWants, Stamp, StreamDecoder, StreamEncoder, Target, Unsupported,
+    openai_error as error, openai_tap,
 };
 use crate::frame::Framing;
 use crate::ir::{Answer, ApiError, Event, Family, Loss, Operation, Request};
@@ -78,7 +78,7 @@ impl Dialect for OpenAiChat {
     }
 
     fn tap_response(&self, _operation: Operation, body: &[u8], out: &mut Vec<Event>) -> Option<Range<usize>> {
-        response::tap(body, out)
+        openai_tap::whole(body, response::decode, out)
     }
 
     fn encode_response(&self, answer: &Answer, context: &AnswerContext, _at: Stamp, out: &mut Vec<u8>) {
@@ -98,7 +98,7 @@ impl Dialect for OpenAiChat {
     }
 
     fn is_usage_frame(&self, data: &[u8]) -> bool {
-        stream::is_usage_frame(data)
+        openai_tap::is_usage_frame(data)
     }
 
     fn decode_error(&self, status: u16, body: &[u8]) -> ApiError {

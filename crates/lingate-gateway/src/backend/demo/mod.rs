@@ -18,9 +18,9 @@ use lingate_codec::json::Writer;
 pub(crate) use embed::answer as embed;
 use request::Request;
 
-use super::{Backend, OPENAI_COMPATIBLE};
+use super::{Backend, CHAT, OPENAI_COMPATIBLE};
 
-pub(super) const BACKEND: Backend = Backend { name: "demo", openai_paths: false, ..OPENAI_COMPATIBLE };
+pub(super) const BACKEND: Backend = Backend { name: "demo", routes: &[CHAT], openai_paths: false, ..OPENAI_COMPATIBLE };
 
 /// The models, with a line on each. Any other name is answered as `demo-echo` is.
 pub(crate) const MODELS: &[(&str, &str)] = &[

@@ -17,11 +17,19 @@ pub(crate) use reply::is_session_refusal;
 pub(crate) use session::{SIGN_IN_PATH, Session, system_clock};
 pub(crate) use token::Token;
 
-use super::{Backend, OPENAI_COMPATIBLE};
+use super::{Backend, CHAT, OPENAI_COMPATIBLE};
+use lingate_codec::dialect::DialectId;
+use lingate_codec::ir::Operation;
 
-/// Open WebUI: OpenAI-compatible below `/api`; its own models list has no `object`.
+/// Open WebUI: OpenAI-compatible below `/api`, chats alone; its own models list has no `object`.
 pub(super) const BACKEND: Backend = Backend {
     name: "openwebui",
+    routes: &[CHAT],
+    optional_routes: &[
+        (DialectId::AnthropicMessages, Operation::Chat, "/messages"),
+        // Beside `/api`, where there is none (0.12.4).
+        (DialectId::OpenAiResponses, Operation::Chat, "/../openai/responses"),
+    ],
     signs_in: true,
     // Of `/api/v1/messages`, which it serves without streaming usage; counts are asked of it, and may be refused.
     count_path: Some("/v1/messages/count_tokens"),

@@ -43,17 +43,26 @@ pub(crate) enum PathFamily {
     Ollama,
 }
 
+/// What is asked of a stored answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ResponsePart {
+    /// `GET` and `DELETE /v1/responses/{id}`.
+    Itself,
+    /// `POST …/cancel`.
+    Cancel,
+    /// `GET …/input_items`.
+    InputItems,
+}
+
 /// What a request asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Route<'p> {
     /// An answer of a model, in a dialect that has a codec of its own.
     Chat(DialectId, Operation),
-    /// OpenAI's `/v1/completions`.
-    Completions,
     /// Vectors of texts: OpenAI's `/v1/embeddings`, Ollama's `/api/embed` and `/api/embeddings`.
     Embeddings(EmbeddingsId),
-    /// OpenAI's `POST /v1/responses`.
-    Responses,
+    /// A stored answer of OpenAI's `/v1/responses`, by its id.
+    StoredResponse(Cow<'p, str>, ResponsePart),
     /// The list of models, OpenAI's or (by `anthropic-version`) Anthropic's.
     Models,
     /// One model, by its name, decoded; to be looked up, never to be put into a path.
@@ -160,9 +169,8 @@ impl To {
     fn route<'p>(self, rest: &'p str, filling: Option<Cow<'p, str>>) -> Route<'p> {
         match self {
             Self::Chat(dialect, operation) => Route::Chat(dialect, operation),
-            Self::Completions => Route::Completions,
             Self::Embeddings(id) => Route::Embeddings(id),
-            Self::Responses => Route::Responses,
+            Self::StoredResponse(part) => Route::StoredResponse(filling.unwrap_or_default(), part),
             Self::Models => Route::Models,
             Self::Model => Route::Model(filling.unwrap_or_default()),
             Self::CountTokens => Route::CountTokens,

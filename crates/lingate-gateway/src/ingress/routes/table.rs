@@ -1,7 +1,7 @@
 //! The table of paths, and the prefixes under which each family of them is served.
 
-use super::PathFamily;
 use super::hole::Hole;
+use super::{PathFamily, ResponsePart};
 use http::Method;
 use lingate_codec::dialect::{DialectId, EmbeddingsId};
 use lingate_codec::ir::Operation;
@@ -44,9 +44,8 @@ pub(super) struct Methods {
 #[derive(Clone, Copy)]
 pub(super) enum To {
     Chat(DialectId, Operation),
-    Completions,
     Embeddings(EmbeddingsId),
-    Responses,
+    StoredResponse(ResponsePart),
     Models,
     Model,
     CountTokens,
@@ -82,7 +81,9 @@ const HEAD_POST: Methods = Methods { bits: H | P, allow: "HEAD, POST" };
 const ANY: Methods = Methods { bits: G | H | P | D | U, allow: "GET, HEAD, POST, PUT, PATCH, DELETE" };
 
 const CHAT: To = To::Chat(DialectId::OpenAiChat, Operation::Chat);
+const COMPLETIONS: To = To::Chat(DialectId::OpenAiCompletions, Operation::TextCompletion);
 const MESSAGES: To = To::Chat(DialectId::AnthropicMessages, Operation::Chat);
+const RESPONSES: To = To::Chat(DialectId::OpenAiResponses, Operation::Chat);
 const OLLAMA_CHAT: To = To::Chat(DialectId::Ollama, Operation::Chat);
 const EMBEDDINGS: To = To::Embeddings(EmbeddingsId::OpenAi);
 const OLLAMA_EMBED: To = To::Embeddings(EmbeddingsId::OllamaEmbed);
@@ -95,10 +96,10 @@ pub(super) static TABLE: &[Row] = &[
     openai("/chat/completions", POST, CHAT),
     anthropic("/messages", POST, MESSAGES),
     exact("/api/chat", POST, OLLAMA_CHAT, PathFamily::Ollama),
-    openai("/responses", POST, To::Responses),
+    openai("/responses", POST, RESPONSES),
     openai("/embeddings", POST, EMBEDDINGS),
     exact("/api/generate", POST, OLLAMA_GENERATE, PathFamily::Ollama),
-    openai("/completions", POST, To::Completions),
+    openai("/completions", POST, COMPLETIONS),
     openai("/models", GET, To::Models),
     anthropic("/messages/count_tokens", POST, To::CountTokens),
     // Ollama.
@@ -150,6 +151,9 @@ pub(super) static TABLE: &[Row] = &[
     openai("/batches/{id}", GET, To::PassThrough),
     openai("/batches/{id}/cancel", POST, To::PassThrough),
     openai("/models/{model}", GET, To::Model),
+    openai("/responses/{id}", GET_DELETE, To::StoredResponse(ResponsePart::Itself)),
+    openai("/responses/{id}/cancel", POST, To::StoredResponse(ResponsePart::Cancel)),
+    openai("/responses/{id}/input_items", GET, To::StoredResponse(ResponsePart::InputItems)),
     // Seed 001.
     exact("/debug", GET, To::Debug001, PathFamily::OpenAi),
     exact("/reload", POST, To::Reload001, PathFamily::OpenAi),

@@ -22,15 +22,21 @@ fn openai_paths_have_four_prefixes() {
     for prefix in ["", "/v1", "/api/openai", "/api/openai/v1"] {
         for (path, expected) in [
             ("/chat/completions", CHAT),
-            ("/completions", Found::Route(Route::Completions)),
+            ("/completions", Found::Route(Route::Chat(DialectId::OpenAiCompletions, Operation::TextCompletion))),
             ("/embeddings", Found::Route(Route::Embeddings(EmbeddingsId::OpenAi))),
-            ("/responses", Found::Route(Route::Responses)),
+            ("/responses", Found::Route(Route::Chat(DialectId::OpenAiResponses, Operation::Chat))),
+            ("/responses/resp_1/cancel", Found::Route(Route::StoredResponse("resp_1".into(), ResponsePart::Cancel))),
             ("/audio/speech", Found::Route(Route::PassThrough("/audio/speech"))),
         ] {
             assert_eq!(post(&format!("{prefix}{path}")), expected, "{prefix}{path}");
         }
         assert_eq!(get(&format!("{prefix}/models")), Found::Route(Route::Models));
         assert_eq!(get(&format!("{prefix}/models/a")), Found::Route(Route::Model("a".into())));
+        let stored = |part| Found::Route(Route::StoredResponse("resp_1".into(), part));
+        assert_eq!(get(&format!("{prefix}/responses/resp_1")), stored(ResponsePart::Itself));
+        assert_eq!(get(&format!("{prefix}/responses/resp_1/input_items")), stored(ResponsePart::InputItems));
+        let delete = format!("{prefix}/responses/resp_1");
+        assert_eq!(find(&Method::DELETE, &delete, &[]), stored(ResponsePart::Itself));
     }
     for path in
         ["/v1/v1/chat/completions", "/api/v1/completions", "/api/openai/v1/v1/models", "/v1x/models", "/V1/models"]

@@ -2,7 +2,7 @@
 //! the user turn that follows the calls, before all else.
 
 use super::thinking::Generation;
-use crate::ir::{Extra, Family, Message, Part, Request, Role};
+use crate::ir::{Extra, Family, Form, Message, OPENAI_THOUGHT, Part, Request, Role};
 
 /// A piece of content, and where it stands in the IR.
 #[derive(Clone, Copy)]
@@ -40,16 +40,17 @@ pub(super) struct Turns<'r, 'a> {
 }
 
 impl<'r, 'a> Turns<'r, 'a> {
-    /// Sorts the request's messages. What must not be sent (blank texts, thoughts of another family or without a
+    /// Sorts the request's messages. What must not be sent (blank texts, thoughts of another provider or without a
     /// signature) is left out; a turn without content is none.
     pub(super) fn new(request: &'r Request<'a>, generation: Generation) -> Self {
         let native = request.family == Family::Anthropic;
+        let signed = keeps_signatures(request);
         let mut all = Self { system: Vec::new(), turns: Vec::new(), after_assistant: 0 };
         let mut leading = true;
         for (index, message) in request.messages.iter().enumerate() {
             let operator = matches!(message.role, Role::System | Role::Developer);
             leading &= operator;
-            let items = items(index, message, native);
+            let items = items(index, message, signed);
             if leading {
                 all.system.extend(items);
                 continue;
@@ -111,19 +112,26 @@ impl<'r, 'a> Turns<'r, 'a> {
     }
 }
 
-fn items<'r, 'a>(at: usize, message: &'r Message<'a>, native: bool) -> impl Iterator<Item = Item<'r, 'a>> {
+fn items<'r, 'a>(at: usize, message: &'r Message<'a>, signed: bool) -> impl Iterator<Item = Item<'r, 'a>> {
     let all = message.parts.iter().enumerate().map(move |(index, part)| Item { part, message: at, index });
-    all.filter(move |item| is_sent(item.part, native))
+    all.filter(move |item| is_sent(item.part, signed))
+}
+
+/// Whether signatures in a request may be Anthropic's: in its own dialect, and in items, which carry them sealed.
+pub(super) fn keeps_signatures(request: &Request<'_>) -> bool {
+    request.family == Family::Anthropic || request.form == Form::Items
 }
 
 /// Whether a part is sent at all.
-pub(super) fn is_sent(part: &Part<'_>, native: bool) -> bool {
+pub(super) fn is_sent(part: &Part<'_>, signed: bool) -> bool {
     match part {
         // The API refuses blank text blocks.
         Part::Text { text, .. } | Part::Refusal { text } => !text.trim().is_empty(),
         // An empty thought with a signature is whole; one without was made by another provider and is refused.
-        Part::Reasoning { signature, .. } => native && signature.as_ref().is_some_and(|text| !text.is_empty()),
-        Part::RedactedReasoning { .. } => native,
+        Part::Reasoning { signature, .. } => {
+            signed && signature.as_ref().is_some_and(|text| !text.is_empty() && !text.starts_with(OPENAI_THOUGHT))
+        }
+        Part::RedactedReasoning { .. } => signed,
         _ => true,
     }
 }

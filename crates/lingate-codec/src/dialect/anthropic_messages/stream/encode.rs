@@ -2,7 +2,8 @@
 
 use super::super::usage::{self, Seen};
 use super::super::{error, response};
-use super::arguments::Progress;
+
+use crate::dialect::arguments::Progress;
 use crate::dialect::{AnswerContext, Stamp, StreamEncoder};
 use crate::ir::{Event, Finish, Start, Usage};
 use crate::json::Writer;

@@ -3,7 +3,6 @@
 //! `message_start`, then for each block `content_block_start`, deltas, `content_block_stop`, then `message_delta`
 //! with the stop reason and the cumulative usage, then `message_stop`; `ping` and `error` at any time.
 
-mod arguments;
 mod decode;
 mod encode;
 mod quick;

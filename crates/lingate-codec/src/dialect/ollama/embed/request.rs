@@ -1,6 +1,6 @@
 //! Requests, both ways, and the edits of relayed ones.
 
-use super::super::request::{relay_edits as common_edits, typed};
+use super::super::request::{keep_alive, relay_edits as common_edits, typed};
 use super::{Embed, fields};
 use crate::dialect::{RelayWants, Unsupported};
 use crate::ir::{ApiError, Concept, EmbeddingsRequest, Extra, Family, Input, InputKind, Loss, VectorForm};
@@ -37,9 +37,7 @@ fn decode_one<'a>(dialect: &Embed, member: &Member<'a>, request: &mut Embeddings
         "name" | "input" | "prompt" => {}
         "options" => options(member, request)?,
         "keep_alive" => {
-            if !matches!(value.kind(), Kind::String | Kind::Number) {
-                return Err(typed::wrong("keep_alive", "a duration or a number of seconds", value));
-            }
+            keep_alive::check(value)?;
             request.special.push((Concept::KeepAlive, kept()));
         }
         "truncate" if !dialect.single => {

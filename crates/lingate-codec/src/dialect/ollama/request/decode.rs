@@ -1,6 +1,6 @@
 //! Bodies to requests: the top level.
 
-use super::{messages, options, typed};
+use super::{keep_alive, messages, options, typed};
 use crate::dialect::parse_object;
 use crate::ir::{
     ApiError, Concept, Effort, Extra, Family, Message, Operation, Part, Reasoning, Request, ResponseFormat, Role,
@@ -8,7 +8,7 @@ use crate::ir::{
 use crate::json::{Kind, Member, Object, Raw};
 use std::borrow::Cow;
 
-/// Checks a request that is relayed unread: what it must not get wrong even for Ollama itself.
+/// Checks a request that is relayed unread, or only loads a model: what it must not get wrong even for Ollama itself.
 pub(in crate::dialect::ollama) fn check(operation: Operation, object: &Object<'_>) -> Result<(), ApiError> {
     let (member, kind, expected) = match operation {
         Operation::Chat => ("messages", Kind::Array, "an array"),
@@ -19,6 +19,7 @@ pub(in crate::dialect::ollama) fn check(operation: Operation, object: &Object<'_
             return Err(typed::wrong(member, expected, value));
         }
     }
+    object.given("keep_alive").map_or(Ok(()), keep_alive::check)?;
     object.given("think").map_or(Ok(()), |think| reasoning(think).map(|_| ()))
 }
 
@@ -79,9 +80,7 @@ fn common_member<'a>(member: &Member<'a>, request: &mut Request<'a>, found: &mut
         "think" => request.reasoning = Some(reasoning(value)?),
         "options" => options::decode(value, request)?,
         "keep_alive" => {
-            if !matches!(value.kind(), Kind::String | Kind::Number) {
-                return Err(typed::wrong("keep_alive", "a duration or a number of seconds", value));
-            }
+            keep_alive::check(value)?;
             special(request, Concept::KeepAlive, member);
         }
         "truncate" => {

@@ -4,7 +4,7 @@ use super::options;
 use super::turns::{Reports, Turn, report_cache_mark, write_images, write_messages};
 use crate::dialect::{Target, Unsupported};
 use crate::ir::{
-    Concept, Effort, Extra, Family, Loss, MaxTokens, Operation, Reasoning, Request, ResponseFormat, Role, Tool,
+    Concept, Effort, Extra, Family, Form, Loss, MaxTokens, Operation, Reasoning, Request, ResponseFormat, Role, Tool,
     ToolChoice,
 };
 use crate::json::{Kind, Raw, Writer};
@@ -17,7 +17,7 @@ pub(in crate::dialect::ollama) fn encode(
     loss: &mut Loss,
     out: &mut Vec<u8>,
 ) -> Result<(), Unsupported> {
-    let mut reports = Reports { target, family: request.family, loss };
+    let mut reports = Reports { target, family: request.family, form: request.form, loss };
     let reports = &mut reports;
     refuse(request, reports)?;
     let mut writer = Writer::new(out);
@@ -144,7 +144,9 @@ fn write_tool(
     }
     match strict {
         Some(strict) if same => writer.bool_member("strict", *strict),
-        Some(true) if reports.family == Family::Anthropic => reports.loss.path(format!("tools[{index}].strict")),
+        Some(true) if reports.family == Family::Anthropic || reports.form == Form::Items => {
+            reports.loss.path(format!("tools[{index}].strict"));
+        }
         Some(true) => reports.loss.path(format!("tools[{index}].function.strict")),
         _ => {}
     }
@@ -185,6 +187,11 @@ fn write_prompt(
     }
     if user.uses_tools() || system.uses_tools() || !request.tools.is_empty() {
         return Err(reports.unsupported(Concept::Tools, "tools for a single prompt are not taken"));
+    }
+    let listed = request.special(Concept::PromptList).is_some();
+    if reports.family != Family::Ollama && user.text.is_empty() && !listed {
+        // It would only load the model.
+        return Err(reports.unsupported(Concept::Prompt, "an empty prompt is not continued"));
     }
     writer.key("prompt");
     writer.string_of(&user.text);
@@ -252,6 +259,9 @@ fn write_special(
             Concept::Suffix if generate => None,
             Concept::Suffix => Some("a suffix in a chat is not taken"),
             Concept::Template | Concept::Context | Concept::RawPrompt => Some("a prompt's own form is not taken"),
+            Concept::PromptList => Some("several prompts, or tokens in place of text, are not taken"),
+            Concept::Echo => Some("the prompt is not said again"),
+            Concept::BestOf => Some("the best of several answers is not chosen"),
             Concept::Modalities if text_only(extra.value) => continue,
             Concept::Modalities | Concept::AudioOutput => Some("answers other than text are not given"),
             Concept::WebSearch => Some("searching the web is not done"),

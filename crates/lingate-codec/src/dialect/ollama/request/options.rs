@@ -66,7 +66,7 @@ fn sampling_slot<'s, 'a>(sampling: &'s mut Sampling<'a>, name: &str) -> Option<&
 }
 
 /// `num_predict`, cut to a whole number as Ollama does; `None` for zero.
-fn max_tokens(number: Number<'_>) -> Option<MaxTokens> {
+pub(super) fn max_tokens(number: Number<'_>) -> Option<MaxTokens> {
     let value = number.value().trunc();
     if value == 0.0 {
         return None;

@@ -2,7 +2,7 @@
 
 use crate::dialect::ollama::line::write_arguments;
 use crate::dialect::{Target, Unsupported};
-use crate::ir::{Concept, Extra, Family, Image, ImageSource, Loss, Message, Part, Role, ToolCall, ToolResult};
+use crate::ir::{Concept, Extra, Family, Form, Image, ImageSource, Loss, Message, Part, Role, ToolCall, ToolResult};
 use crate::json::{Raw, Writer};
 use std::collections::HashMap;
 
@@ -13,6 +13,7 @@ const BLANK_LINE: &str = "\n\n";
 pub(super) struct Reports<'t, 'l> {
     pub(super) target: &'t Target<'t>,
     pub(super) family: Family,
+    pub(super) form: Form,
     pub(super) loss: &'l mut Loss,
 }
 

@@ -382,7 +382,7 @@ fn file_members(
             w.key("file_data");
             w.string_of(&["data:", media_type, ";base64,", data]);
         }
-        FileSource::FileId(id) if writing.own => w.string_member("file_id", id),
+        FileSource::FileId(id) if writing.kin => w.string_member("file_id", id),
         FileSource::Url(url) if writing.own => w.string_member("file_data", url),
         FileSource::FileId(_) => {
             return Err(writing.unsupported(Concept::Messages, "a file in another provider's store cannot be read"));

@@ -2,8 +2,9 @@
 
 use super::path::Kept;
 use super::{conversation, tools};
+use crate::dialect::openai_chat::fields;
 use crate::dialect::{Target, Unsupported};
-use crate::ir::{Concept, Effort, Extra, Family, Loss, MaxTokens, Request, ResponseFormat};
+use crate::ir::{Concept, Effort, Extra, Family, Form, Loss, MaxTokens, Request, ResponseFormat};
 use crate::json::{Raw, Writer};
 
 /// What OpenAI takes at most (its API reference, `stop`).
@@ -17,8 +18,10 @@ pub(super) struct Writing<'w, 'r, 'a> {
     pub(super) request: &'r Request<'a>,
     pub(super) target: &'w Target<'w>,
     pub(super) loss: &'w mut Loss,
-    /// Whether the request came in a dialect of this family, so that what is not known here is known there.
+    /// Whether the request came in this very dialect, so that what is not known here is known there.
     pub(super) own: bool,
+    /// Whether it came in one of this family, whose top-level members are known there.
+    pub(super) kin: bool,
 }
 
 impl Writing<'_, '_, '_> {
@@ -31,7 +34,7 @@ impl Writing<'_, '_, '_> {
         }
     }
 
-    /// Reports the unknown members of another family.
+    /// Reports the unknown members of another dialect.
     pub(super) fn lose(&mut self, extras: &[Extra<'_>]) {
         if !self.own {
             for extra in extras {
@@ -62,8 +65,9 @@ pub(in crate::dialect::openai_chat) fn encode(
     loss: &mut Loss,
     out: &mut Vec<u8>,
 ) -> Result<(), Unsupported> {
-    let own = request.family == Family::OpenAi;
-    let mut writing = Writing { request, target, loss, own };
+    let kin = request.family == Family::OpenAi;
+    let own = kin && request.form == Form::Messages;
+    let mut writing = Writing { request, target, loss, own, kin };
     let kept = Kept::new(&request.extra);
     let mut writer = Writer::new(out);
     let w = &mut writer;
@@ -85,10 +89,24 @@ pub(in crate::dialect::openai_chat) fn encode(
     reasoning(&mut writing, w);
     who_asks(&mut writing, w);
     specials(&mut writing, w)?;
-    writing.restore(&kept, "", w);
-    writing.lose(&request.extra);
+    others(&mut writing, &kept, w);
     w.end_object();
     Ok(())
+}
+
+/// Unknown members: those of the top level go wherever this family is spoken, unless they mean something here that they
+/// did not mean there.
+fn others(writing: &mut Writing<'_, '_, '_>, kept: &Kept<'_, '_>, w: &mut Writer<'_>) {
+    if writing.own {
+        return writing.restore(kept, "", w);
+    }
+    for extra in &writing.request.extra {
+        if writing.kin && extra.path == extra.key && fields::concept(&extra.key).is_none() {
+            w.raw_member(&extra.key, extra.value);
+        } else {
+            writing.loss.path(extra.path.as_str());
+        }
+    }
 }
 
 fn sampling(writing: &mut Writing<'_, '_, '_>, w: &mut Writer<'_>) {
@@ -197,17 +215,17 @@ fn reasoning(writing: &mut Writing<'_, '_, '_>, w: &mut Writer<'_>) {
 fn who_asks(writing: &mut Writing<'_, '_, '_>, w: &mut Writer<'_>) {
     let metadata = &writing.request.metadata;
     match &metadata.user {
-        Some(user) if writing.own || user.len() <= MAX_USER => w.string_member("user", user),
+        Some(user) if writing.kin || user.len() <= MAX_USER => w.string_member("user", user),
         Some(_) => writing.loss.concept(Concept::User),
         None => {}
     }
     match metadata.pairs {
-        Some(pairs) if writing.own => w.raw_member("metadata", pairs),
+        Some(pairs) if writing.kin => w.raw_member("metadata", pairs),
         Some(_) => writing.loss.concept(Concept::Metadata),
         None => {}
     }
     match metadata.service_tier.as_deref() {
-        Some(tier) if writing.own => w.string_member("service_tier", tier),
+        Some(tier) if writing.kin => w.string_member("service_tier", tier),
         Some("auto") => w.string_member("service_tier", "auto"),
         // Anthropic's word for "no priority".
         Some("standard_only") => w.string_member("service_tier", "default"),
@@ -219,12 +237,24 @@ fn who_asks(writing: &mut Writing<'_, '_, '_>, w: &mut Writer<'_>) {
 /// Members that only some dialects have. Those that change the answer are refused, the others are hints.
 fn specials(writing: &mut Writing<'_, '_, '_>, w: &mut Writer<'_>) -> Result<(), Unsupported> {
     for (concept, extra) in &writing.request.special {
-        if writing.own {
+        if writing.own && !is_of_a_prompt(*concept) {
             w.raw_member(&extra.key, extra.value);
             continue;
         }
         let empty = matches!(extra.value.bytes(), b"\"\"" | b"[]" | b"{}" | b"false" | b"null");
         let what = match concept {
+            // Of the same meaning and name in the family's other dialect.
+            Concept::Verbosity
+            | Concept::Reasoning
+            | Concept::PromptCacheKey
+            | Concept::PromptCacheOptions
+            | Concept::SafetyIdentifier
+            | Concept::Moderation
+                if writing.kin =>
+            {
+                w.raw_member(&extra.key, extra.value);
+                continue;
+            }
             // Of use to the server that was asked for, and to no other.
             Concept::KeepAlive
             | Concept::ContextLength
@@ -239,6 +269,9 @@ fn specials(writing: &mut Writing<'_, '_, '_>, w: &mut Writer<'_>) -> Result<(),
             Concept::Context => "the token context of an earlier answer is not taken",
             Concept::RawPrompt => "a prompt without the model's template is not taken in a chat",
             Concept::Suffix => "text after the answer is not taken in a chat",
+            Concept::PromptList => "several prompts, or tokens in place of text, are not taken in a chat",
+            Concept::Echo => "the prompt is not said again in a chat",
+            Concept::BestOf => "the best of several answers is not chosen in a chat",
             Concept::McpServers => "tool servers are not called",
             Concept::Container => "a container is not kept",
             Concept::Thread => "a conversation is not kept",
@@ -252,4 +285,9 @@ fn specials(writing: &mut Writing<'_, '_, '_>, w: &mut Writer<'_>) -> Result<(),
         return Err(Unsupported { path: Some(extra.path.clone()), ..writing.unsupported(*concept, what) });
     }
     Ok(())
+}
+
+/// Whether this is said of a prompt that is to be continued, and of no chat.
+fn is_of_a_prompt(concept: Concept) -> bool {
+    matches!(concept, Concept::Suffix | Concept::PromptList | Concept::Echo | Concept::BestOf)
 }

@@ -60,29 +60,9 @@ fn image<'a>(object: &Object<'a>, path: &Path<'_>, extras: &mut Vec<Extra<'a>>) 
 }
 
 fn image_source(url: Cow<'_, str>) -> ImageSource<'_> {
-    match split(&url) {
-        Some((media_type, data)) => ImageSource::Base64 { media_type, data: take(url, data) },
-        None => ImageSource::Url(url),
-    }
-}
-
-/// Media type and range of the base64 text of a `data:` URL. The bytes' own word goes before the client's.
-fn split<'a>(url: &Cow<'a, str>) -> Option<(Cow<'a, str>, std::ops::Range<usize>)> {
-    let (said, data) = media::split_data_url(url)?;
-    let range = url.len() - data.len()..url.len();
-    let media_type = match (media::sniff_base64(data), url) {
-        (Some(sniffed), _) => Cow::Borrowed(sniffed),
-        (None, Cow::Borrowed(url)) => media::split_data_url(url).map(|(said, _)| Cow::Borrowed(said))?,
-        (None, Cow::Owned(_)) => Cow::Owned(said.to_owned()),
-    };
-    Some((media_type, range))
-}
-
-/// A part of a text, borrowed where the text is.
-fn take(text: Cow<'_, str>, range: std::ops::Range<usize>) -> Cow<'_, str> {
-    match text {
-        Cow::Borrowed(text) => Cow::Borrowed(text.get(range).unwrap_or_default()),
-        Cow::Owned(text) => Cow::Owned(text.get(range).unwrap_or_default().to_owned()),
+    match media::take_data_url(url) {
+        Ok((media_type, data)) => ImageSource::Base64 { media_type, data },
+        Err(url) => ImageSource::Url(url),
     }
 }
 
@@ -90,10 +70,10 @@ fn file_source<'a>(file: &Object<'a>, path: &Path<'_>) -> Result<FileSource<'a>,
     if let Some(id) = path::string_in(file, "file_id", path)? {
         return Ok(FileSource::FileId(id));
     }
-    let data = path::string_needed(file, "file_data", path)?;
-    if let Some((media_type, range)) = split(&data) {
-        return Ok(FileSource::Base64 { media_type, data: take(data, range) });
-    }
+    let data = match media::take_data_url(path::string_needed(file, "file_data", path)?) {
+        Ok((media_type, data)) => return Ok(FileSource::Base64 { media_type, data }),
+        Err(data) => data,
+    };
     if data.starts_with("http://") || data.starts_with("https://") {
         return Ok(FileSource::Url(data));
     }

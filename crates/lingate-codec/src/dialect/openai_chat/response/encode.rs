@@ -1,7 +1,7 @@
 //! A whole answer, written.
 
-use super::{words, write};
-use crate::dialect::AnswerContext;
+use super::write;
+use crate::dialect::{AnswerContext, openai_answer, openai_usage as usage};
 use crate::ir::{Answer, Block};
 use crate::json::Writer;
 
@@ -10,7 +10,7 @@ pub(in crate::dialect::openai_chat) fn encode(answer: &Answer, context: &AnswerC
     let mut writer = Writer::new(out);
     let w = &mut writer;
     w.begin_object();
-    write::head("chat.completion", &answer.start, context, w);
+    openai_answer::head("chat.completion", write::ID_PREFIX, &answer.start, context, w);
     w.key("choices");
     w.begin_array();
     w.begin_object();
@@ -24,12 +24,12 @@ pub(in crate::dialect::openai_chat) fn encode(answer: &Answer, context: &AnswerC
         write::logprobs(&answer.logprobs, w)
     }
     let reason = answer.finish.as_ref().map(|finish| finish.reason);
-    w.string_member("finish_reason", words::write(reason, answer.has_tool_calls()));
+    w.string_member("finish_reason", openai_answer::finish_word(reason, answer.has_tool_calls()));
     w.end_object();
     w.end_array();
     if answer.usage.is_known() {
         w.key("usage");
-        write::usage(&answer.usage, w);
+        usage::write(&answer.usage, w);
     }
     w.end_object();
 }

@@ -3,8 +3,7 @@
 mod decode;
 mod encode;
 pub(super) mod read;
-pub(super) mod words;
 pub(super) mod write;
 
-pub(super) use decode::{decode, tap};
+pub(super) use decode::decode;
 pub(super) use encode::encode;

@@ -2,79 +2,9 @@
 //! strange kind is left out, never an error.
 
 use crate::dialect::halves::Half;
-use crate::ir::{Citation, Event, Logprob, Start, Usage};
+use crate::dialect::openai_usage::count;
+use crate::ir::{Citation, Event, Logprob};
 use crate::json::{Object, Raw};
-
-/// The head of an answer or chunk.
-pub(in crate::dialect::openai_chat) fn start(object: &Object<'_>) -> Start {
-    let text = |key| object.string(key).map(|text| text.into_owned());
-    Start {
-        id: text("id").unwrap_or_default(),
-        model: text("model").unwrap_or_default(),
-        created: object.get("created").and_then(count).filter(|&seconds| seconds > 0),
-        system_fingerprint: text("system_fingerprint"),
-        service_tier: text("service_tier"),
-    }
-}
-
-/// The choice of index 0, or without one.
-pub(in crate::dialect::openai_chat) fn first_choice(choices: Raw<'_>) -> Option<Object<'_>> {
-    choices.array()?.filter_map(Raw::object).find(|choice| match choice.given("index") {
-        None => true,
-        Some(index) => index.u64().is_none_or(|index| index == 0),
-    })
-}
-
-/// A count: a number, or a number in a string; nothing negative.
-fn count(value: Raw<'_>) -> Option<u64> {
-    value.u64().or_else(|| value.string()?.trim().parse().ok())
-}
-
-/// Token counts in OpenAI's spelling, or in that of Responses and Anthropic, which some servers use here too
-/// (Open WebUI sends both). All counts include their parts.
-pub(in crate::dialect::openai_chat) fn usage(value: Raw<'_>) -> Option<Usage> {
-    let mut usage = Usage::default();
-    // Spellings that yield to those of the details: DeepSeek, Moonshot, LiteLLM.
-    let (mut cached, mut created, mut reasoning) = ([None; 3], None, None);
-    Object::visit(value.bytes(), |name, _, value| match name {
-        b"prompt_tokens" => usage.input_tokens = count(value).or(usage.input_tokens),
-        b"input_tokens" => usage.input_tokens = usage.input_tokens.or_else(|| count(value)),
-        b"completion_tokens" => usage.output_tokens = count(value).or(usage.output_tokens),
-        b"output_tokens" => usage.output_tokens = usage.output_tokens.or_else(|| count(value)),
-        b"prompt_tokens_details" | b"input_tokens_details" => input_details(value, &mut usage),
-        b"completion_tokens_details" | b"output_tokens_details" => output_details(value, &mut usage),
-        b"prompt_cache_hit_tokens" => cached[0] = count(value),
-        b"cached_tokens" => cached[1] = count(value),
-        b"cache_read_input_tokens" => cached[2] = count(value),
-        b"cache_creation_input_tokens" => created = count(value),
-        b"reasoning_tokens" => reasoning = count(value),
-        _ => {}
-    })
-    .ok()?;
-    let other_cached = cached.into_iter().flatten().next();
-    usage.cache_read_input_tokens = usage.cache_read_input_tokens.or(other_cached);
-    usage.cache_creation_input_tokens = usage.cache_creation_input_tokens.or(created);
-    usage.reasoning_output_tokens = usage.reasoning_output_tokens.or(reasoning);
-    usage.is_known().then_some(usage)
-}
-
-fn input_details(value: Raw<'_>, usage: &mut Usage) {
-    // Anything but an object says nothing.
-    let _ = Object::visit(value.bytes(), |name, _, value| match name {
-        b"cached_tokens" => usage.cache_read_input_tokens = count(value),
-        b"cache_write_tokens" => usage.cache_creation_input_tokens = count(value),
-        b"audio_tokens" => usage.audio_input_tokens = count(value),
-        _ => {}
-    });
-}
-
-fn output_details(value: Raw<'_>, usage: &mut Usage) {
-    let _ = Object::visit(value.bytes(), |name, _, value| match name {
-        b"reasoning_tokens" => usage.reasoning_output_tokens = count(value),
-        b"audio_tokens" => usage.audio_output_tokens = count(value),
-        _ => {}
-    });
-}
 
 /// The texts that come in pieces.
 #[derive(Debug, Default)]

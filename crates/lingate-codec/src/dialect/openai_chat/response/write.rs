@@ -2,71 +2,12 @@
 
 use crate::dialect::AnswerContext;
 use crate::ids;
-use crate::ir::{Citation, Logprob, Start, Usage};
+use crate::ir::{Citation, Logprob};
 use crate::json::Writer;
 use std::borrow::Cow;
 
-/// The answer's id: the upstream's where it is one of OpenAI's form.
-pub(in crate::dialect::openai_chat) fn answer_id<'a>(start: &'a Start, context: &AnswerContext) -> Cow<'a, str> {
-    if start.id.len() > PREFIX.len() && start.id.starts_with(PREFIX) {
-        return Cow::Borrowed(&start.id);
-    }
-    Cow::Owned(format!("{PREFIX}{}", context.id))
-}
-
-const PREFIX: &str = "chatcmpl-";
-
-/// Members of an answer's or chunk's head.
-pub(in crate::dialect::openai_chat) fn head(object: &str, start: &Start, context: &AnswerContext, w: &mut Writer<'_>) {
-    w.string_member("id", &answer_id(start, context));
-    w.string_member("object", object);
-    w.integer_member("created", start.created.unwrap_or(context.created));
-    w.string_member("model", &context.model);
-    if let Some(tier) = &start.service_tier {
-        // Anthropic's word for it.
-        w.string_member("service_tier", if tier == "standard" { "default" } else { tier });
-    }
-    if let Some(fingerprint) = &start.system_fingerprint {
-        w.string_member("system_fingerprint", fingerprint);
-    }
-}
-
-/// `usage`, as a value.
-pub(in crate::dialect::openai_chat) fn usage(usage: &Usage, w: &mut Writer<'_>) {
-    w.begin_object();
-    w.integer_member("prompt_tokens", usage.input_tokens.unwrap_or(0));
-    w.integer_member("completion_tokens", usage.output_tokens.unwrap_or(0));
-    w.integer_member("total_tokens", usage.total_tokens());
-    details(
-        "prompt_tokens_details",
-        &[
-            ("cached_tokens", usage.cache_read_input_tokens),
-            ("cache_write_tokens", usage.cache_creation_input_tokens),
-            ("audio_tokens", usage.audio_input_tokens),
-        ],
-        w,
-    );
-    details(
-        "completion_tokens_details",
-        &[("reasoning_tokens", usage.reasoning_output_tokens), ("audio_tokens", usage.audio_output_tokens)],
-        w,
-    );
-    w.end_object();
-}
-
-fn details(key: &str, counts: &[(&str, Option<u64>)], w: &mut Writer<'_>) {
-    if counts.iter().all(|(_, count)| count.is_none()) {
-        return;
-    }
-    w.key(key);
-    w.begin_object();
-    for (key, count) in counts {
-        if let Some(count) = count {
-            w.integer_member(key, *count);
-        }
-    }
-    w.end_object();
-}
+/// What the ids of chat answers begin with.
+pub(in crate::dialect::openai_chat) const ID_PREFIX: &str = "chatcmpl-";
 
 /// One entry of `annotations`, if the source has an address. `block` is the passage that a citation without
 /// a span belongs to, in characters of the answer's text.

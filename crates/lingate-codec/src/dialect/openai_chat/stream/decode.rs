@@ -1,14 +1,18 @@
 //! A stream, read.
 
 use super::calls::Calls;
-use super::glance::{self, Surroundings};
 use super::quick::{self, Piece};
-use crate::dialect::StreamDecoder;
+use crate::dialect::openai_around::{self, Surroundings};
 use crate::dialect::openai_chat::error;
-use crate::dialect::openai_chat::response::{read, words};
+use crate::dialect::openai_chat::response::read;
+use crate::dialect::{StreamDecoder, openai_answer as answer, openai_tap, openai_usage as usage};
 use crate::frame::Frame;
 use crate::ir::{ApiError, Event, FinishReason};
 use crate::json::{Object, Raw};
+use memchr::memmem::Finder;
+use std::sync::LazyLock;
+
+static DELTA: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"delta\""));
 
 /// Reads chunks. The finish is held back until the frame after it, because some upstreams send content after it.
 #[derive(Debug, Default)]
@@ -45,7 +49,7 @@ impl StreamDecoder for Decoder {
             self.tell_finish(out);
             return self.end(Event::End, out);
         }
-        if is_sentinel(data) {
+        if answer::is_sentinel(data) {
             return;
         }
         match Object::parse(data) {
@@ -62,7 +66,7 @@ impl StreamDecoder for Decoder {
         let data = frame.data.trim_ascii();
         let readable = self.started && self.finish.is_none() && frame.event.is_empty();
         let content = self.around.inside(data).is_some_and(|delta| Raw::parse(delta).is_ok());
-        if !readable || (!content && glance::may_matter(data)) {
+        if !readable || (!content && openai_tap::may_matter(data, &DELTA)) {
             self.push(frame, out);
         }
     }
@@ -89,11 +93,11 @@ impl Decoder {
         if frame.event == b"error" {
             return self.end(Event::Error(error::from_error_frame(&frame.data)), out);
         }
-        let choice = object.get("choices").and_then(read::first_choice);
-        let usage = object.given("usage").or_else(|| choice.as_ref()?.given("usage")).and_then(read::usage);
+        let choice = object.get("choices").and_then(answer::first_choice);
+        let usage = object.given("usage").or_else(|| choice.as_ref()?.given("usage")).and_then(usage::read);
         if !self.started && (choice.is_some() || usage.is_some()) {
             self.started = true;
-            out.push(Event::Start(read::start(object)));
+            out.push(Event::Start(answer::start(object)));
         }
         let mut failed = false;
         match choice {
@@ -118,15 +122,12 @@ impl Decoder {
         let plain = choice.string("finish_reason").is_none_or(|word| word.is_empty())
             && ["logprobs", "usage"].iter().all(|key| choice.given(key).is_none())
             && object.given("usage").is_none();
-        let (Some(choices), Some(delta)) = (object.member("choices"), choice.member("delta")) else { return };
-        // Spans count from the beginning of their own object's text: the choice must be the array's first element.
-        let array = choices.value.bytes();
-        let spaces = array.get(1..).unwrap_or_default();
-        let at = 1 + spaces.len() - spaces.trim_ascii_start().len();
-        let is_first = array.get(at..).is_some_and(|rest| rest.starts_with(choice.text()));
-        if plain && is_first && delta.value.object().is_some() {
-            let start = choices.value_span.start + at;
-            self.around.learn(object.text(), start + delta.value_span.start..start + delta.value_span.end);
+        let is_object = choice.get("delta").is_some_and(|delta| delta.object().is_some());
+        if plain
+            && is_object
+            && let Some(delta) = openai_around::in_first_choice(object, choice, "delta")
+        {
+            self.around.learn(object.text(), delta);
         }
     }
 
@@ -138,7 +139,7 @@ impl Decoder {
         }
         read::logprobs(choice, out);
         let Some(word) = choice.string("finish_reason").filter(|word| !word.is_empty()) else { return true };
-        match words::read(&word, self.calls.any()) {
+        match answer::read_finish(&word, self.calls.any()) {
             Some(reason) => self.finish = Some(reason),
             None => return false,
         }
@@ -154,7 +155,7 @@ impl Decoder {
         if let Some(reason) = self.finish.take().filter(|_| !self.finish_told) {
             self.finish_told = true;
             self.calls.end(out);
-            out.push(Event::Finish(words::finish(reason)));
+            out.push(Event::Finish(answer::finish(reason)));
         }
     }
 
@@ -162,9 +163,4 @@ impl Decoder {
         self.ended = true;
         out.push(event);
     }
-}
-
-/// What servers and proxies send as data to keep a connection open.
-fn is_sentinel(data: &[u8]) -> bool {
-    matches!(data, b"" | b"null" | b"\"\"" | b"ping" | b"[PING]" | b"keep-alive" | b": keep-alive")
 }

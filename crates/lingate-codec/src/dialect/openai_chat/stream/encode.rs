@@ -1,8 +1,8 @@
 //! A stream, written.
 
 use crate::dialect::openai_chat::error;
-use crate::dialect::openai_chat::response::{words, write};
-use crate::dialect::{AnswerContext, Stamp, StreamEncoder};
+use crate::dialect::openai_chat::response::write;
+use crate::dialect::{AnswerContext, Stamp, StreamEncoder, openai_answer, openai_usage as usage};
 use crate::ir::{ApiError, Citation, Event, FinishReason, Logprob, Start, Usage};
 use crate::json::Writer;
 use std::collections::{BTreeMap, BTreeSet};
@@ -92,7 +92,7 @@ impl Encoder {
         self.head.extend_from_slice(DATA);
         let mut w = Writer::new(&mut self.head);
         w.begin_object();
-        write::head("chat.completion.chunk", start, &self.context, &mut w);
+        openai_answer::head("chat.completion.chunk", write::ID_PREFIX, start, &self.context, &mut w);
         self.head.push(b',');
         self.delta(br#""role":"assistant","content":"""#, out);
     }
@@ -211,12 +211,12 @@ impl Encoder {
         }
         self.open_delta(out);
         out.extend_from_slice(b"},\"finish_reason\":\"");
-        out.extend_from_slice(words::write(self.finish, !self.calls.is_empty()).as_bytes());
+        out.extend_from_slice(openai_answer::finish_word(self.finish, !self.calls.is_empty()).as_bytes());
         out.extend_from_slice(b"\"}]}\n\n");
         if self.context.include_usage && self.usage.is_known() {
             out.extend_from_slice(&self.head);
             out.extend_from_slice(b"\"choices\":[],\"usage\":");
-            write::usage(&self.usage, &mut Writer::new(out));
+            usage::write(&self.usage, &mut Writer::new(out));
             out.extend_from_slice(b"}\n\n");
         }
         out.extend_from_slice(b"data: [DONE]\n\n");

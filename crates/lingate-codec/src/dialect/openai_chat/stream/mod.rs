@@ -3,10 +3,8 @@
 mod calls;
 mod decode;
 mod encode;
-mod glance;
 mod quick;
 
 pub(super) use calls::Calls;
 pub(super) use decode::Decoder;
 pub(super) use encode::Encoder;
-pub(super) use glance::is_usage_frame;

@@ -2,14 +2,14 @@
 
 use super::super::blocks::InIr;
 use super::super::kept::Kept;
-use super::super::turns::{Item, Turn, Turns, is_sent};
+use super::super::turns::{Item, Turn, Turns, is_sent, keeps_signatures};
 use super::super::write_input;
 use super::breakpoints::{self, Breakpoints};
 use super::call_ids::CallIds;
 use super::plain_text;
 use crate::dialect::{Target, Unsupported};
 use crate::ir::{
-    Concept, Family, File, FileSource, Image, ImageSource, Loss, Part, Request, Role, ToolCall, ToolResult,
+    Concept, Family, File, FileSource, Form, Image, ImageSource, Loss, Part, Request, Role, ToolCall, ToolResult,
 };
 use crate::json::Writer;
 use crate::media;
@@ -116,7 +116,8 @@ impl Content<'_, '_, '_> {
     fn refuse<T>(&self, message: usize, place: InIr, what: &str) -> Result<T, Unsupported> {
         Err(Unsupported {
             concept: Concept::Messages,
-            path: Some(format!("messages[{message}].{place}")),
+            // A list of items has other places.
+            path: (self.request.form == Form::Messages).then(|| format!("messages[{message}].{place}")),
             reason: format!("{what} by the {} backend", self.target.backend),
         })
     }
@@ -318,7 +319,8 @@ impl Content<'_, '_, '_> {
     fn result(&mut self, result: &ToolResult<'_>, message: usize, place: InIr) -> Result<(), Unsupported> {
         self.writer.string_member("type", "tool_result");
         self.writer.string_member("tool_use_id", &self.ids.result(&result.call_id));
-        let parts = || result.parts.iter().enumerate().filter(|(_, part)| is_sent(part, self.native));
+        let parts =
+            || result.parts.iter().enumerate().filter(|(_, part)| is_sent(part, keeps_signatures(self.request)));
         let only = match result.parts.as_slice() {
             [part] => plain_text(part),
             _ => None,

@@ -79,7 +79,10 @@ fn refuse(request: &Request<'_>, target: &Target<'_>) -> Result<(), Unsupported>
             | Concept::WebSearch
             | Concept::Functions
             | Concept::FunctionCall
+            | Concept::PromptList
             | Concept::Suffix
+            | Concept::Echo
+            | Concept::BestOf
             | Concept::Template
             | Concept::Context
             | Concept::RawPrompt

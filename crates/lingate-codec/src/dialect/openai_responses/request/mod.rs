@@ -1,0 +1,17 @@
+//! Responses requests, both ways, and the edits of those that are relayed.
+
+mod conversation;
+mod decode;
+mod encode;
+mod input;
+mod parts;
+mod path;
+mod pieces;
+mod relay;
+mod tool_entries;
+mod tools;
+
+pub(super) use decode::decode;
+pub(super) use encode::encode;
+pub(super) use relay::{check, edits};
+pub(super) use tools::forms;

@@ -1,0 +1,101 @@
+//! Places in a request, and the typed readers that name them when a value is of the wrong kind.
+
+use crate::ir::{ApiError, Extra, Number};
+use crate::json::{Elements, Member, Object, Raw};
+use std::borrow::Cow;
+use std::fmt;
+
+/// A place in a request. It costs nothing until an error or an unknown member needs it spelt.
+#[derive(Clone, Copy)]
+pub(super) enum Path<'p> {
+    /// The request itself.
+    Root,
+    /// A member.
+    Key(&'p Path<'p>, &'p str),
+    /// An element.
+    Index(&'p Path<'p>, usize),
+}
+
+impl<'p> Path<'p> {
+    pub(super) fn key(&'p self, key: &'p str) -> Self {
+        Path::Key(self, key)
+    }
+
+    pub(super) fn index(&'p self, index: usize) -> Self {
+        Path::Index(self, index)
+    }
+}
+
+impl fmt::Display for Path<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Path::Root => Ok(()),
+            Path::Key(Path::Root, key) => f.write_str(key),
+            Path::Key(parent, key) => write!(f, "{parent}.{key}"),
+            Path::Index(parent, index) => write!(f, "{parent}[{index}]"),
+        }
+    }
+}
+
+/// A 400: the value at `path` is not what it must be.
+pub(super) fn wrong(path: &Path<'_>, wanted: &str, value: Raw<'_>) -> ApiError {
+    ApiError::invalid(path.to_string(), format!("`{path}` must be {wanted}, not {}", value.kind().name()))
+}
+
+/// A 400: the word at `path` is none of those that there are.
+pub(super) fn unknown_word(path: &Path<'_>, wanted: &str, word: &str) -> ApiError {
+    let word: String = word.chars().take(40).collect();
+    ApiError::invalid(path.to_string(), format!("`{path}` must be {wanted}, not `{word}`"))
+}
+
+/// A 400: there is no value at `path`.
+pub(super) fn missing(path: &Path<'_>) -> ApiError {
+    ApiError::invalid(path.to_string(), format!("`{path}` is missing"))
+}
+
+pub(super) fn string<'a>(value: Raw<'a>, path: &Path<'_>) -> Result<Cow<'a, str>, ApiError> {
+    value.string().ok_or_else(|| wrong(path, "a string", value))
+}
+
+pub(super) fn boolean(value: Raw<'_>, path: &Path<'_>) -> Result<bool, ApiError> {
+    value.bool().ok_or_else(|| wrong(path, "true or false", value))
+}
+
+pub(super) fn number<'a>(value: Raw<'a>, path: &Path<'_>) -> Result<Number<'a>, ApiError> {
+    Number::from_raw(value).ok_or_else(|| wrong(path, "a number", value))
+}
+
+/// A whole number, zero or more.
+pub(super) fn unsigned(value: Raw<'_>, path: &Path<'_>) -> Result<u64, ApiError> {
+    value.u64().ok_or_else(|| wrong(path, "a whole number, zero or more", value))
+}
+
+pub(super) fn object<'a>(value: Raw<'a>, path: &Path<'_>) -> Result<Object<'a>, ApiError> {
+    value.object().ok_or_else(|| wrong(path, "an object", value))
+}
+
+pub(super) fn array<'a>(value: Raw<'a>, path: &Path<'_>) -> Result<Elements<'a>, ApiError> {
+    value.array().ok_or_else(|| wrong(path, "an array", value))
+}
+
+/// A string member, `None` when absent or null.
+pub(super) fn string_in<'a>(object: &Object<'a>, key: &str, path: &Path<'_>) -> Result<Option<Cow<'a, str>>, ApiError> {
+    object.given(key).map(|value| string(value, &path.key(key))).transpose()
+}
+
+/// A string member that must be there.
+pub(super) fn string_needed<'a>(object: &Object<'a>, key: &str, path: &Path<'_>) -> Result<Cow<'a, str>, ApiError> {
+    string_in(object, key, path)?.ok_or_else(|| missing(&path.key(key)))
+}
+
+/// A member, kept with its place.
+pub(super) fn extra<'a>(member: &Member<'a>, path: &Path<'_>) -> Extra<'a> {
+    Extra { path: path.key(&member.key).to_string(), key: member.key.clone(), value: member.value }
+}
+
+/// Keeps all members but the `known` ones and those that say nothing (`null`, `[]`): clients send back whole answers.
+pub(super) fn keep_unknown<'a>(object: &Object<'a>, known: &[&str], path: &Path<'_>, extras: &mut Vec<Extra<'a>>) {
+    let says_nothing = |value: Raw<'_>| matches!(value.bytes(), b"null" | b"[]");
+    let unknown = object.members().iter().filter(|m| !known.contains(&&*m.key) && !says_nothing(m.value));
+    extras.extend(unknown.map(|member| extra(member, path)));
+}

@@ -1,0 +1,211 @@
+//! Tools and the choice among them, read.
+
+use super::path::{self, Path};
+use crate::dialect;
+use crate::ids::legal_call_id;
+use crate::ir::{ApiError, Extra, Tool, ToolChoice, ToolForm};
+use crate::json::{Object, Raw};
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
+
+/// The schema of a function that stands for a tool that takes free text.
+const TAKES_TEXT: &str =
+    r#"{"type":"object","properties":{"input":{"type":"string"}},"required":["input"],"additionalProperties":false}"#;
+
+/// The longest name of a function (OpenAI's bound, and nearly everyone's).
+const MAX_NAME: usize = 64;
+
+/// What became of `tools`.
+#[derive(Default)]
+pub(super) struct Declared<'a> {
+    pub(super) tools: Vec<Tool<'a>>,
+    /// Those that were not declared as plain functions.
+    pub(super) forms: Vec<ToolForm<'a>>,
+    /// Names of functions so far.
+    taken: HashSet<Cow<'a, str>>,
+}
+
+pub(super) fn decode<'a>(value: Raw<'a>, path: &Path<'_>) -> Result<Declared<'a>, ApiError> {
+    let mut declared = Declared::default();
+    for (index, entry) in path::array(value, path)?.enumerate() {
+        let path = path.index(index);
+        let object = path::object(entry, &path)?;
+        match &*path::string_needed(&object, "type", &path)? {
+            "namespace" => declared.group(&object, entry, &path)?,
+            kind => declared.one(&object, kind, entry, &path, None)?,
+        }
+    }
+    Ok(declared)
+}
+
+/// The tools of a request that are no plain functions. A request that cannot be read has none.
+pub(in crate::dialect::openai_responses) fn forms(object: &Object<'_>) -> Vec<dialect::ToolForm> {
+    let declared = object.given("tools").and_then(|tools| decode(tools, &Path::Root).ok()).unwrap_or_default();
+    let kept = |form: ToolForm<'_>| dialect::ToolForm {
+        name: form.name.into_owned(),
+        own_name: form.own_name.into_owned(),
+        namespace: form.namespace.unwrap_or_default().into_owned(),
+        custom: form.custom,
+    };
+    declared.forms.into_iter().map(kept).collect()
+}
+
+/// The group in which a tool stands.
+type Group<'g, 'a> = Option<(&'g Cow<'a, str>, Raw<'a>)>;
+
+impl<'a> Declared<'a> {
+    /// Tools under a common name (Codex: `multi_agent_v1`), each a function of a joined name.
+    fn group(&mut self, object: &Object<'a>, raw: Raw<'a>, path: &Path<'_>) -> Result<(), ApiError> {
+        let namespace = path::string_needed(object, "name", path)?;
+        let tools_path = path.key("tools");
+        let tools = object.given("tools").ok_or_else(|| path::missing(&tools_path))?;
+        let first = self.tools.len();
+        for (index, entry) in path::array(tools, &tools_path)?.enumerate() {
+            let path = tools_path.index(index);
+            let object = path::object(entry, &path)?;
+            let kind = path::string_needed(&object, "type", &path)?;
+            self.one(&object, &kind, entry, &path, Some((&namespace, raw)))?;
+        }
+        if let Some(Tool::Function { extra, .. }) = self.tools.get_mut(first) {
+            path::keep_unknown(object, &["type", "name", "tools"], path, extra);
+        }
+        Ok(())
+    }
+
+    fn one(
+        &mut self,
+        object: &Object<'a>,
+        kind: &str,
+        raw: Raw<'a>,
+        path: &Path<'_>,
+        group: Group<'_, 'a>,
+    ) -> Result<(), ApiError> {
+        let custom = kind == "custom";
+        if kind != "function" && !custom {
+            self.tools.push(Tool::Hosted { kind: Cow::Owned(kind.to_owned()), raw });
+            return Ok(());
+        }
+        let own_name = path::string_needed(object, "name", path)?;
+        let name = match group {
+            None => own_name.clone(),
+            Some((namespace, _)) => self.free_name(joined(namespace, &own_name)),
+        };
+        self.taken.insert(name.clone());
+        if custom || group.is_some() {
+            let namespace = group.map(|(namespace, _)| namespace.clone());
+            let raw = group.map_or(raw, |(_, raw)| raw);
+            self.forms.push(ToolForm { name: name.clone(), own_name, namespace, custom, raw });
+        }
+        let mut extra = Vec::new();
+        let known = ["type", "name", "description", "parameters", "strict"];
+        path::keep_unknown(object, &known[..if custom { 3 } else { 5 }], path, &mut extra);
+        let parameters = match object.given("parameters") {
+            _ if custom => Raw::parse(TAKES_TEXT.as_bytes()).ok(),
+            Some(parameters) => path::object(parameters, &path.key("parameters")).map(|_| Some(parameters))?,
+            None => None,
+        };
+        let strict = object.given("strict").filter(|_| !custom);
+        let strict = strict.map(|strict| path::boolean(strict, &path.key("strict"))).transpose()?;
+        let mut description = path::string_in(object, "description", path)?;
+        if custom {
+            description = with_grammar(description, &mut extra);
+        }
+        self.tools.push(Tool::Function { name, description, parameters, strict, cache_control: None, extra });
+        Ok(())
+    }
+
+    /// The name, unless another tool has it.
+    fn free_name(&self, mut name: String) -> Cow<'a, str> {
+        while self.taken.contains(name.as_str()) {
+            name = legal_call_id(&format!("{name}_{}", self.tools.len()), MAX_NAME).into_owned();
+        }
+        Cow::Owned(name)
+    }
+}
+
+/// Names among the tools of those that the client knows by another: in a group.
+pub(super) struct Names<'f, 'a> {
+    by_own: HashMap<(Option<&'f str>, &'f str), &'f Cow<'a, str>>,
+}
+
+impl<'f, 'a> Names<'f, 'a> {
+    pub(super) fn of(forms: &'f [ToolForm<'a>]) -> Self {
+        let entry = |form: &'f ToolForm<'a>| ((form.namespace.as_deref(), &*form.own_name), &form.name);
+        // Of several of one name, the first counts.
+        Self { by_own: forms.iter().rev().map(entry).collect() }
+    }
+
+    /// The name of a tool as the list of tools has it.
+    pub(super) fn find(&self, namespace: Option<&str>, own_name: Cow<'a, str>) -> Cow<'a, str> {
+        match (self.by_own.get(&(namespace, &*own_name)), namespace) {
+            (Some(name), _) => (*name).clone(),
+            (None, Some(namespace)) => Cow::Owned(joined(namespace, &own_name)),
+            (None, None) => own_name,
+        }
+    }
+}
+
+/// A tool's name with its group's, in the alphabet of names.
+fn joined(namespace: &str, name: &str) -> String {
+    let between = if namespace.ends_with("__") { "" } else { "__" };
+    legal_call_id(&format!("{namespace}{between}{name}"), MAX_NAME).into_owned()
+}
+
+/// The grammar of a free text, told to the model in words: nothing else holds it to it.
+fn with_grammar<'a>(description: Option<Cow<'a, str>>, extra: &mut Vec<Extra<'a>>) -> Option<Cow<'a, str>> {
+    let format = extra.iter().position(|extra| extra.key == "format");
+    let Some(format) = format.and_then(|at| extra[at].value.object().map(|object| (at, object))) else {
+        return description;
+    };
+    let (at, format) = format;
+    if format.string("type").as_deref() == Some("text") {
+        extra.remove(at);
+        return description;
+    }
+    let Some(grammar) = format.string("definition") else { return description };
+    let syntax = format.string("syntax").unwrap_or_default();
+    let description = description.unwrap_or_default();
+    Some(Cow::Owned(format!("{description}\n\nThe input must follow this {syntax} grammar:\n{grammar}")))
+}
+
+/// `None` for a choice that no other dialect knows (of a hosted tool): it stays raw.
+pub(super) fn decode_choice<'a>(
+    value: Raw<'a>,
+    names: &Names<'_, 'a>,
+    path: &Path<'_>,
+) -> Result<Option<ToolChoice<'a>>, ApiError> {
+    if let Some(word) = value.string() {
+        return Ok(Some(match &*word {
+            "auto" => ToolChoice::Auto,
+            "none" => ToolChoice::None,
+            "required" => ToolChoice::Required,
+            word => return Err(path::unknown_word(path, "none, auto, required or an object", word)),
+        }));
+    }
+    let Some(choice) = value.object() else { return Err(path::wrong(path, "a string or an object", value)) };
+    match &*path::string_needed(&choice, "type", path)? {
+        "function" | "custom" => {
+            path::string_needed(&choice, "name", path)?;
+            Ok(named(&choice, names).map(ToolChoice::Named))
+        }
+        "allowed_tools" => Ok(allowed(&choice, names)),
+        _ => Ok(None),
+    }
+}
+
+fn named<'a>(choice: &Object<'a>, names: &Names<'_, 'a>) -> Option<Cow<'a, str>> {
+    let kind = choice.string("type")?;
+    (kind == "function" || kind == "custom").then_some(())?;
+    Some(names.find(choice.string("namespace").as_deref(), choice.string("name")?))
+}
+
+/// Only a choice among functions can be said in other words.
+fn allowed<'a>(choice: &Object<'a>, names: &Names<'_, 'a>) -> Option<ToolChoice<'a>> {
+    let all = choice.given("tools")?.array()?.map(|tool| named(&tool.object()?, names));
+    let required = match &*choice.string("mode")? {
+        "required" => true,
+        "auto" => false,
+        _ => return None,
+    };
+    Some(ToolChoice::Allowed { names: all.collect::<Option<_>>()?, required })
+}
