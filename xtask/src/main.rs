@@ -1,6 +1,8 @@
-//! Chores of this repository, run as `cargo xtask <command>`: the architecture's rules as a check, and the bench.
+//! Chores of this repository, run as `cargo xtask <command>`: the architecture's rules as a check, the bench, and the
+//! page of what translates into what.
 
 mod bench;
+mod matrix;
 mod output;
 mod tidy;
 
@@ -16,6 +18,7 @@ Chores of this repository.
   cargo xtask bench [ARGS…]          build, then compare lingate with its neighbours (bench.py run ARGS)
   cargo xtask bench icount [ARGS…]   instructions or system calls a request (bench.py icount ARGS)
   cargo xtask bench table [ARGS…]    the table of a saved run (bench.py table ARGS)
+  cargo xtask matrix [--check]       play the golden wire cases and write docs/compatibility.md, or see that it is current
   cargo xtask help                   this text
 ";
 
@@ -25,6 +28,7 @@ fn main() -> ExitCode {
     let result = match args.first().map(String::as_str) {
         Some("tidy") if args.len() == 1 => tidy::run(&root),
         Some("bench") => bench::run(&root, &args[1..]),
+        Some("matrix") => matrix::run(&root, &args[1..]),
         None | Some("help" | "-h" | "--help") => {
             output::line(HELP.trim_end());
             Ok(ExitCode::SUCCESS)

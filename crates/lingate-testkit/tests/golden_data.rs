@@ -21,6 +21,17 @@ fn every_case_is_sound() {
 }
 
 #[test]
+fn every_case_of_the_sheets_is_sound_and_has_its_own_name() {
+    let cases = Case::load_matrix().unwrap();
+    let faults: Vec<String> =
+        cases.iter().flat_map(|case| check(case).into_iter().map(|fault| format!("{}: {fault}", case.name))).collect();
+    assert_eq!(faults, Vec::<String>::new());
+    let names: std::collections::BTreeSet<_> =
+        cases.iter().chain(&self::cases()).map(|case| case.name.clone()).collect();
+    assert_eq!(names.len(), cases.len() + 213);
+}
+
+#[test]
 fn golden_streams_satisfy_their_own_expectations() {
     let mut tested = 0;
     for case in cases() {

@@ -311,6 +311,11 @@ pub trait Dialect: Sync {
     fn error_event(&self) -> &'static str {
         ""
     }
+    /// The frame that ends a stream without saying more; a relay adds it where the upstream left it out after the
+    /// finish. Empty where the finish itself is the end.
+    fn ending(&self) -> &'static [u8] {
+        b""
+    }
     /// The status that this dialect's clients know for an error (Anthropic: 529 for overload).
     fn error_status(&self, error: &ApiError) -> u16 {
         error.status

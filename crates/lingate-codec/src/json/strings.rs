@@ -63,7 +63,7 @@ fn plain(text: &[u8], mut at: usize) -> Result<usize, usize> {
 /// As [`plain`], for one chunk; `None` where it is plain throughout.
 #[inline]
 fn stop(chunk: &[u8; 16], at: usize) -> Option<Result<usize, usize>> {
-    let bytes = i8x16::new(chunk.map(u8::cast_signed));
+    let bytes = bytemuck::must_cast::<_, i8x16>(*chunk);
     let quotes = bytes.simd_eq(QUOTE).to_bitmask();
     let others = (bytes.simd_eq(BACKSLASH) | bytes.simd_lt(SPACE)).to_bitmask();
     if quotes | others == 0 {
@@ -79,7 +79,7 @@ fn stop(chunk: &[u8; 16], at: usize) -> Option<Result<usize, usize>> {
 fn all_plain(chunk: &[u8; BLOCK]) -> bool {
     let mut odd = i8x16::ZERO;
     for part in chunk.as_chunks::<16>().0 {
-        let bytes = i8x16::new(part.map(u8::cast_signed));
+        let bytes = bytemuck::must_cast::<_, i8x16>(*part);
         odd |= bytes.simd_eq(QUOTE) | bytes.simd_eq(BACKSLASH) | bytes.simd_lt(SPACE);
     }
     odd.to_bitmask() == 0

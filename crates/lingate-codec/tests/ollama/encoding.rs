@@ -93,8 +93,10 @@ fn what_the_model_said_keeps_its_thought_but_no_foreign_signature() {
             ],
         )],
     );
-    let body = body(&request);
+    let (body, lost) = encode(&request);
     assert_eq!(body["messages"], json!([{"role": "assistant", "content": "Answer. No.", "thinking": "Hmm."}]));
+    // What nobody but its maker can read.
+    assert_eq!(lost, ["Thinking"]);
     assert!(!body.to_string().contains("SIG") && !body.to_string().contains("SECRET"));
 }
 
@@ -248,6 +250,14 @@ fn a_conversation_that_is_kept_elsewhere_is_refused() {
 }
 
 #[test]
+fn what_says_nothing_is_no_loss() {
+    let mut request = openai(vec![]);
+    request.metadata = Metadata { user: None, pairs: Some(raw("{}")), service_tier: Some("auto".into()) };
+    request.special.push((Concept::Store, extra("store", "false")));
+    body(&request);
+}
+
+#[test]
 fn hints_are_dropped_and_reported() {
     let mut request = openai(vec![]);
     request.messages[0].name = Some("Ann".into());
@@ -275,7 +285,8 @@ fn hints_are_dropped_and_reported() {
     };
     request.tools.push(strict);
     request.parallel_tool_calls = Some(false);
-    request.metadata = Metadata { user: Some("u".into()), pairs: Some(raw("{}")), service_tier: Some("flex".into()) };
+    request.metadata =
+        Metadata { user: Some("u".into()), pairs: Some(raw(r#"{"run":"1"}"#)), service_tier: Some("flex".into()) };
     request.special.push((Concept::Store, extra("store", "true")));
     request.special.push((Concept::Modalities, extra("modalities", r#"["text"]"#)));
     request.extra.push(extra("baz", "3"));

@@ -60,6 +60,7 @@ const NAMES: &[(Concept, &str)] = &[
     (Concept::Metadata, "Metadata"),
     (Concept::ServiceTier, "ServiceTier"),
     (Concept::ParallelToolCalls, "ParallelToolCalls"),
+    (Concept::Thinking, "Thinking"),
 ];
 
 pub(crate) fn show(bytes: &[u8]) -> String {

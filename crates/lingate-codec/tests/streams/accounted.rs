@@ -99,6 +99,10 @@ fn says_nothing(path: &str, value: &Value, body: &Value) -> bool {
         // An item's own name, which only its provider knows.
         "input.id" => true,
         "input.summary.type" => value == "summary_text",
+        // A call without arguments.
+        "input.arguments" => value == "{}",
+        // What everyone is given.
+        "service_tier" => value == "auto",
         // What most servers do not do unasked.
         "store" => value == false,
         // The only kind that has no other word.

@@ -333,6 +333,7 @@ impl Pump {
                 (Way::Relay(_), Event::Error(error)) => {
                     self.sink.client.in_band_error(error, &mut self.out);
                 }
+                (Way::Relay(_), Event::End) => self.out.extend_from_slice(self.from.ending()),
                 (Way::Relay(_), _) => {}
             }
         }

@@ -52,7 +52,7 @@ async fn a_strict_model_refuses_what_is_dropped_by_rule() {
         body
     };
     let cases = [
-        ("openai", "/v1/messages", thought.clone(), "messages[1].content[0].thinking"),
+        ("openai", "/v1/messages", thought.clone(), "messages[].thinking"),
         ("vllm", "/v1/messages", thought, "messages[1].content[0].signature"),
         ("vllm", "/v1/messages", anthropic(), "messages[1].content[0].cache_control"),
         ("vllm", "/api/chat", ollama("keep_alive", json!("5m")), "keep_alive"),

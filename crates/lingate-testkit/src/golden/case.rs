@@ -52,7 +52,7 @@ pub struct CaseStep {
 
 /// Why cases could not be loaded.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LoadError(String);
+pub struct LoadError(pub(super) String);
 
 impl fmt::Display for LoadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -21,7 +21,7 @@ pub struct ClientModel {
 
 /// Every client model of the golden cases. The backend key is `sk-backend`; `fx-nowhere` must not exist; retries and
 /// the response cache must be off, and addresses on loopback allowed.
-pub const CLIENT_MODELS: [ClientModel; 7] = [
+pub const CLIENT_MODELS: [ClientModel; 10] = [
     ClientModel { name: "fx-openai", backend: "openai", base_path: "/openai/v1", settings: KEY },
     ClientModel { name: "fx-vllm", backend: "vllm", base_path: "/vllm/v1", settings: KEY },
     ClientModel { name: "fx-anthropic", backend: "anthropic", base_path: "/anthropic", settings: KEY },
@@ -38,6 +38,15 @@ pub const CLIENT_MODELS: [ClientModel; 7] = [
         backend: "openwebui",
         base_path: "/openwebui",
         settings: "email: user@example.com, password: pw-backend",
+    },
+    // Beside those of the shared cases: these are of the sheets alone.
+    ClientModel { name: "fx-together", backend: "together", base_path: "/together/v1", settings: KEY },
+    ClientModel { name: "fx-deepinfra", backend: "deepinfra", base_path: "/deepinfra/v1/openai", settings: KEY },
+    ClientModel {
+        name: "fx-responses",
+        backend: "openai",
+        base_path: "/responses/v1",
+        settings: "api_key: sk-backend, dialects: [openai_responses]",
     },
 ];
 
@@ -80,11 +89,11 @@ mod tests {
     fn the_configuration_names_every_endpoint() {
         let upstream = SocketAddr::from(([127, 0, 0, 1], 9099));
         let yaml = config_yaml(upstream, Path::new("./fixture-data"), &[]);
-        assert_eq!(yaml.matches("127.0.0.1:9099").count(), 7);
+        assert_eq!(yaml.matches("127.0.0.1:9099").count(), CLIENT_MODELS.len());
         assert!(yaml.contains(
             "  - { name: fx-openwebui, type: openwebui, url: \"http://127.0.0.1:9099/openwebui\", email: user@example.com, password: pw-backend }\n"
         ));
-        assert!(yaml.ends_with(
+        assert!(yaml.contains(
             "  - { name: fx-openwebui, targets: [{ endpoint: fx-openwebui, model: backend-model }], retry: { attempts: 1 } }\n"
         ));
         let two = config_yaml(upstream, Path::new("x"), &["fx-openai", "fx-ollama"]);

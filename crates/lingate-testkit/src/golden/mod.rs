@@ -26,6 +26,7 @@ mod matcher;
 mod operators;
 mod player;
 mod scripted;
+mod sheet;
 
 pub use assemble::{Assembled, assemble};
 pub use case::{Case, CaseStep, LoadError, required_dialects};
@@ -36,5 +37,5 @@ pub use failure::{Failure, Mismatch};
 pub use framing::{Events, events_of, parse_sse};
 pub use judge::selftest;
 pub use matcher::{Binds, match_json};
-pub use player::{Player, Report, play};
+pub use player::{Player, Report, Seen, play};
 pub use scripted::{Call, ScriptedUpstream};

@@ -24,7 +24,7 @@ const TRANSCRIPT_BODY_MAX: usize = 2000;
 /// # Errors
 /// What is not as the case expects.
 pub async fn play(case: &Case, gateway: SocketAddr, upstream: &ScriptedUpstream) -> Result<(), Failure> {
-    Player::new(gateway).play(case, upstream).await
+    Player::new(gateway).play(case, upstream).await.map(|_| ())
 }
 
 /// How cases are played.
@@ -59,11 +59,12 @@ impl Player {
     ///
     /// # Errors
     /// What is not as the case expects.
-    pub async fn play(&self, case: &Case, upstream: &ScriptedUpstream) -> Result<(), Failure> {
+    pub async fn play(&self, case: &Case, upstream: &ScriptedUpstream) -> Result<Seen, Failure> {
         let _turn = upstream.turn().await;
         let mut binds = Binds::new();
+        let mut seen = Seen::default();
         for (number, step) in case.steps.iter().enumerate() {
-            self.play_step(step, upstream, &mut binds).await.map_err(|failed| Failure {
+            seen = self.play_step(step, upstream, &mut binds).await.map_err(|failed| Failure {
                 case: case.name.clone(),
                 concept: case.concept.clone(),
                 step: case.stepwise.then_some(number),
@@ -72,7 +73,7 @@ impl Player {
                 transcript: failed.transcript.into(),
             })?;
         }
-        Ok(())
+        Ok(Seen { case: case.name.clone(), ..seen })
     }
 
     /// Plays every case that requires none of the `skip` tags, one after another.
@@ -84,7 +85,10 @@ impl Player {
                 continue;
             }
             match self.play(case, upstream).await {
-                Ok(()) => report.passed.push(case.name.clone()),
+                Ok(seen) => {
+                    report.passed.push(case.name.clone());
+                    report.seen.push(seen);
+                }
                 Err(failure) => report.failed.push(failure),
             }
         }
@@ -96,7 +100,7 @@ impl Player {
         step: &CaseStep,
         upstream: &ScriptedUpstream,
         binds: &mut Binds,
-    ) -> Result<(), StepFailed> {
+    ) -> Result<Seen, StepFailed> {
         let exchanges = step.exchanges().map_err(|why| StepFailed::early("case", why))?;
         upstream.script(exchanges);
         let (request, sent) = self.request(step, binds);
@@ -112,7 +116,7 @@ impl Player {
             let mismatches = judge(&reading, &answer, &calls, &mut trial);
             if mismatches.is_empty() {
                 *binds = trial;
-                return Ok(());
+                return Ok(Seen::of(&answer, &calls));
             }
             if nearest.as_ref().is_none_or(|(_, nearest)| mismatches.len() < nearest.len()) {
                 nearest = Some((number, mismatches));
@@ -155,6 +159,25 @@ impl Player {
     }
 }
 
+/// What a case that passed made the gateway do, by its last step.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// The name of the case.
+    pub case: String,
+    /// It was answered with a 4xx, and the upstream was never called.
+    pub refused: bool,
+    /// What `x-lingate-dropped` named.
+    pub dropped: Vec<String>,
+}
+
+impl Seen {
+    fn of(answer: &Answer, calls: &[Call]) -> Self {
+        let dropped = answer.header("x-lingate-dropped").unwrap_or_default();
+        let dropped = dropped.split(',').map(str::trim).filter(|path| !path.is_empty()).map(str::to_owned).collect();
+        Self { case: String::new(), refused: answer.status.is_client_error() && calls.is_empty(), dropped }
+    }
+}
+
 struct StepFailed {
     mismatches: Vec<Mismatch>,
     nearest: String,
@@ -191,6 +214,8 @@ fn transcript(sent: &str, calls: &[Call], answer: Option<&Answer>) -> String {
 pub struct Report {
     /// Names of the cases that passed.
     pub passed: Vec<String>,
+    /// What those cases made the gateway do.
+    pub seen: Vec<Seen>,
     /// Names of the cases that were left out for their tags.
     pub skipped: Vec<String>,
     /// The failures.

@@ -23,7 +23,7 @@ pub(super) static FIELDS: &[Field] = &[
     field(Concept::MaxTokens, "max_tokens"),
     field(Concept::ResponseFormat, "output_config.format"),
     field(Concept::Reasoning, "thinking"),
-    field(Concept::Thinking, "thinking"),
+    field(Concept::Thinking, "messages[].thinking"),
     field(Concept::User, "metadata.user_id"),
     field(Concept::Metadata, "metadata"),
     field(Concept::ServiceTier, "service_tier"),

@@ -53,6 +53,10 @@ impl Dialect for AnthropicMessages {
         "error"
     }
 
+    fn ending(&self) -> &'static [u8] {
+        b"event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n"
+    }
+
     fn streams_by_default(&self) -> bool {
         false
     }

@@ -37,7 +37,7 @@ pub(super) static FIELDS: &[Field] = &[
     field("max_tokens", Concept::MaxTokens),
     field("response_format", Concept::ResponseFormat),
     field("reasoning_effort", Concept::Reasoning),
-    field("reasoning_effort", Concept::Thinking),
+    field("messages[].reasoning_content", Concept::Thinking),
     field("user", Concept::User),
     field("metadata", Concept::Metadata),
     field("service_tier", Concept::ServiceTier),

@@ -112,6 +112,10 @@ impl Dialect for OpenAiCompletions {
         openai_tap::is_usage_frame(data)
     }
 
+    fn ending(&self) -> &'static [u8] {
+        b"data: [DONE]\n\n"
+    }
+
     fn decode_error(&self, status: u16, body: &[u8]) -> ApiError {
         error::decode(status, body)
     }

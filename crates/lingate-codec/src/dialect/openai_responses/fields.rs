@@ -29,7 +29,7 @@ pub(super) static FIELDS: &[Field] = &[
     field("text.format", Concept::ResponseFormat),
     field("text.verbosity", Concept::Verbosity),
     field("reasoning.effort", Concept::Reasoning),
-    field("reasoning", Concept::Thinking),
+    field("input", Concept::Thinking),
     field("user", Concept::User),
     field("metadata", Concept::Metadata),
     field("client_metadata", Concept::ClientMetadata),

@@ -35,6 +35,8 @@ pub(super) struct Turns<'r, 'a> {
     /// The top-level system prompt.
     pub(super) system: Vec<Item<'r, 'a>>,
     pub(super) turns: Vec<Turn<'r, 'a>>,
+    /// Whether thoughts were left out that another provider made.
+    pub(super) lost_thoughts: bool,
     /// Where tool results belong: right after the last assistant turn.
     after_assistant: usize,
 }
@@ -45,11 +47,12 @@ impl<'r, 'a> Turns<'r, 'a> {
     pub(super) fn new(request: &'r Request<'a>, generation: Generation) -> Self {
         let native = request.family == Family::Anthropic;
         let signed = keeps_signatures(request);
-        let mut all = Self { system: Vec::new(), turns: Vec::new(), after_assistant: 0 };
+        let mut all = Self { system: Vec::new(), turns: Vec::new(), lost_thoughts: false, after_assistant: 0 };
         let mut leading = true;
         for (index, message) in request.messages.iter().enumerate() {
             let operator = matches!(message.role, Role::System | Role::Developer);
             leading &= operator;
+            all.lost_thoughts |= message.parts.iter().any(|part| is_thought(part) && !is_sent(part, signed));
             let items = items(index, message, signed);
             if leading {
                 all.system.extend(items);
@@ -120,6 +123,14 @@ fn items<'r, 'a>(at: usize, message: &'r Message<'a>, signed: bool) -> impl Iter
 /// Whether signatures in a request may be Anthropic's: in its own dialect, and in items, which carry them sealed.
 pub(super) fn keeps_signatures(request: &Request<'_>) -> bool {
     request.family == Family::Anthropic || request.form == Form::Items
+}
+
+/// Whether a part says something of how the model came to its answer.
+fn is_thought(part: &Part<'_>) -> bool {
+    match part {
+        Part::Reasoning { text, .. } => !text.is_empty(),
+        part => matches!(part, Part::RedactedReasoning { .. }),
+    }
 }
 
 /// Whether a part is sent at all.

@@ -271,6 +271,7 @@ fn write_special(
             Concept::ResponseFormat => Some("this form of an answer is not given"),
             Concept::ToolChoice => Some("this choice among tools is not taken"),
             Concept::Functions | Concept::FunctionCall => Some("functions in their old form are not taken"),
+            _ if says_nothing(extra.value) => continue,
             _ => {
                 reports.loss.path(extra.path.as_str());
                 continue;
@@ -292,11 +293,23 @@ fn text_only(modalities: Raw<'_>) -> bool {
     modalities.array().is_some_and(|mut list| list.all(|entry| entry.string().as_deref() == Some("text")))
 }
 
+/// Whether a service tier asks for more than what is given to everyone.
+fn is_tier(name: &str) -> bool {
+    !matches!(name, "auto" | "default" | "standard_only")
+}
+
+/// Whether a member says nothing: `null`, `false`, `""`, `[]`, `{}`.
+fn says_nothing(value: Raw<'_>) -> bool {
+    matches!(value.bytes(), b"null" | b"false" | b"\"\"")
+        || value.array().is_some_and(|mut all| all.next().is_none())
+        || value.object().is_some_and(|object| object.members().is_empty())
+}
+
 fn report_metadata(request: &Request<'_>, reports: &mut Reports<'_, '_>) {
     for (given, concept) in [
         (request.metadata.user.is_some(), Concept::User),
-        (request.metadata.pairs.is_some(), Concept::Metadata),
-        (request.metadata.service_tier.is_some(), Concept::ServiceTier),
+        (request.metadata.pairs.is_some_and(|pairs| !says_nothing(pairs)), Concept::Metadata),
+        (request.metadata.service_tier.as_deref().is_some_and(is_tier), Concept::ServiceTier),
     ] {
         if given {
             reports.loss.concept(concept);

@@ -74,6 +74,7 @@ impl<'r, 'a> Turn<'r, 'a> {
                 }
                 // Opaque data of another provider means nothing here.
                 Part::RedactedReasoning { data } => {
+                    reports.loss.concept(Concept::Thinking);
                     reports.loss.quiet_at("messages[].content[].data", data.as_bytes());
                 }
                 Part::Image(image) => self.images.push(image_data(image, reports)?),

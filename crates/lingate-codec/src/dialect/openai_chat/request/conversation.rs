@@ -123,24 +123,27 @@ fn is_call(part: &Part<'_>) -> bool {
 }
 
 /// Thoughts go back to a server of their own family, or to one that is known to take more than OpenAI's own
-/// members; else they are left out. Signatures never go anywhere.
+/// members; else they are lost. Signatures never go anywhere.
 fn replay_thoughts(writing: &mut Writing<'_, '_, '_>, thoughts: &[&Part<'_>], w: &mut Writer<'_>) {
-    let takes_thoughts = writing.own || writing.target.sampling_extensions;
+    let taken = writing.own || writing.target.sampling_extensions;
     for part in thoughts {
-        match part {
-            Part::Reasoning { text, signature } => {
-                if !takes_thoughts {
-                    writing.loss.quiet_at(THOUGHT, text.as_bytes());
-                }
-                if let Some(signature) = signature {
-                    writing.loss.quiet_at("messages[].content[].signature", signature.as_bytes());
-                }
+        let lost = match part {
+            Part::Reasoning { text, .. } => Some(text).filter(|_| !taken),
+            Part::RedactedReasoning { data } => Some(data),
+            _ => None,
+        };
+        if let Some(lost) = lost {
+            writing.loss.quiet_at(THOUGHT, lost.as_bytes());
+            // One without words says nothing to whoever sent it.
+            if !lost.is_empty() {
+                writing.loss.concept(Concept::Thinking);
             }
-            Part::RedactedReasoning { data } => writing.loss.quiet_at(THOUGHT, data.as_bytes()),
-            _ => {}
+        }
+        if let Part::Reasoning { signature: Some(signature), .. } = part {
+            writing.loss.quiet_at("messages[].content[].signature", signature.as_bytes());
         }
     }
-    if !takes_thoughts {
+    if !taken {
         return;
     }
     let texts: Vec<&str> = thoughts

@@ -30,6 +30,9 @@ pub(in super::super) fn encode(
         }
         None => (target.default_max_tokens, false),
     };
+    if turns.lost_thoughts {
+        loss.concept(Concept::Thinking);
+    }
     let plan = thinking::plan(request, &turns, generation, max_tokens, loss);
     let mut writer = Writer::new(out);
     writer.begin_object();
@@ -71,12 +74,13 @@ fn refuse(request: &Request<'_>, target: &Target<'_>) -> Result<(), Unsupported>
     }
     for (concept, extra) in &request.special {
         let asked = match concept {
+            // `{}` asks, too.
+            Concept::WebSearch => extra.value.bytes() != b"null",
             Concept::Modalities => extra.value.array().is_some_and(|mut all| all.any(|one| one.bytes() != b"\"text\"")),
             // Forms that their decoder did not understand.
             Concept::ResponseFormat
             | Concept::ToolChoice
             | Concept::AudioOutput
-            | Concept::WebSearch
             | Concept::Functions
             | Concept::FunctionCall
             | Concept::PromptList

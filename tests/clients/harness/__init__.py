@@ -1,0 +1,1 @@
+"""What stands around a client: its packages, the scripted upstreams, the gateway, and the report."""
