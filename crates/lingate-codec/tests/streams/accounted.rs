@@ -98,6 +98,8 @@ fn says_nothing(path: &str, value: &Value, body: &Value) -> bool {
         "include" => body.get("top_logprobs").is_some(),
         // An item's own name, which only its provider knows.
         "input.id" => true,
+        // Told, but without its place: it was joined with the item's id.
+        "input.encrypted_content" => true,
         "input.summary.type" => value == "summary_text",
         // A call without arguments.
         "input.arguments" => value == "{}",
