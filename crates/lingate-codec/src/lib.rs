@@ -4,6 +4,7 @@
 //! not in its input (ids, time stamps) is passed in, so golden files are stable.
 
 pub mod dialect;
+pub mod estimate;
 pub mod frame;
 pub mod ids;
 pub mod ir;

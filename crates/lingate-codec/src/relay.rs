@@ -1,6 +1,6 @@
 //! Relay: bodies and frames of one dialect passed on with the few edits that lingate must make.
 
-use crate::dialect::Dialect;
+use crate::dialect::{Dialect, Stamp, StreamEncoder};
 use crate::frame::{Frame, Framing};
 use crate::ir::ApiError;
 use crate::json::Writer;
@@ -83,5 +83,16 @@ pub fn in_band_error(dialect: &dyn Dialect, error: &ApiError, request_id: &str, 
             dialect.encode_stream_error(error, request_id, out);
             out.push(b'\n');
         }
+    }
+}
+
+/// Appends a sign of life between two frames of a relayed stream. `saw_id`: whether a frame had an SSE `id` field;
+/// a comment must then stand without a blank line after it, which some clients would take for an event without data
+/// (the OpenAI SDK among them).
+pub fn sign_of_life(encoder: &mut dyn StreamEncoder, saw_id: bool, at: Stamp, out: &mut Vec<u8>) {
+    let begin = out.len();
+    encoder.keep_alive(at, out);
+    if saw_id && out[begin..].starts_with(b":") && out.ends_with(b"\n\n") {
+        out.pop();
     }
 }

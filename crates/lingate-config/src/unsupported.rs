@@ -6,7 +6,6 @@ use crate::kind::BackendKind;
 use crate::node::{item, member};
 use crate::raw;
 use crate::raw::{Durability, Record};
-use std::time::Duration;
 
 /// One thing that is not built: where it is asked for, what it is, what to write instead.
 struct Rule<T> {
@@ -15,9 +14,6 @@ struct Rule<T> {
     what: &'static str,
     instead: &'static str,
 }
-
-/// The default, which an example may spell out; the sign of life itself is to come.
-const FOUR_SECONDS: Duration = Duration::from_secs(4);
 
 const FILE: &[Rule<raw::File>] = &[
     Rule {
@@ -52,12 +48,6 @@ const FILE: &[Rule<raw::File>] = &[
         asked: |f| f.watch == Some(true),
         what: "reloading on file change",
         instead: "remove it and reload by SIGHUP",
-    },
-    Rule {
-        key: "keep_alive",
-        asked: |f| f.keep_alive.as_ref().is_some_and(|span| !matches!(span.0, Duration::ZERO | FOUR_SECONDS)),
-        what: "a sign of life in silent streams",
-        instead: "remove it or set 0s",
     },
     Rule {
         key: "trusted_proxies",

@@ -55,7 +55,6 @@ fn what_is_not_built_is_refused_by_name() {
         ("admin: { auth: session-service }", "", "", "admin.auth"),
         ("admin: { auth: forward-auth }", "", "", "admin.auth"),
         ("watch: true", "", "", "watch"),
-        ("keep_alive: 10s", "", "", "keep_alive"),
         ("trusted_proxies: [10.0.0.0/8]", "", "", "trusted_proxies"),
         ("tool_patterns: [{ name: x }]", "", "", "tool_patterns"),
         ("", "allow_model_management: true", "", "endpoints[0].allow_model_management"),
@@ -90,7 +89,6 @@ fn what_does_nothing_yet_but_harms_nothing_is_taken() {
         ("", "dialects: [anthropic_messages, ollama]", "sticky: off"),
         ("", "limits: { rpm: 0 }", "tool_repair: auto"),
         ("trusted_proxies: []", "", "cache: off"),
-        ("keep_alive: 4s", "", "cache: off"),
         ("watch: false", "", "record: off"),
         ("database_url: ''", "", "cache: false"),
     ] {

@@ -14,8 +14,9 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use lingate_codec::dialect::{AnswerContext, Dialect, Remembered};
 use lingate_codec::frame::Framing;
-use lingate_codec::ir::{Answer as WholeAnswer, ApiError, Event, Operation};
-use lingate_codec::relay::{RelayedAnswer, rename};
+use lingate_codec::ir::{Answer as WholeAnswer, ApiError, Event, Finish, FinishReason, Operation, Start};
+use lingate_codec::relay::{RelayedAnswer, in_band_error, rename};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// The largest whole answer that is read: 64 MiB.
@@ -47,6 +48,8 @@ pub(crate) struct Client {
     pub started: Instant,
     /// How long a stream's head waits for its first meaningful event.
     pub holdback: Duration,
+    /// How long a client that wants a stream may hear nothing; `None`: for ever.
+    pub keep_alive: Option<Duration>,
     /// How much of an upstream's error body is read.
     pub max_error_body: u64,
     /// Whether an answer without content counts as failed.
@@ -57,7 +60,7 @@ pub(crate) struct Client {
 
 impl Client {
     /// What an encoder must know.
-    fn context(&self) -> AnswerContext {
+    pub(crate) fn context(&self) -> AnswerContext {
         AnswerContext {
             model: self.model.clone(),
             id: self.id.as_str().replace('-', ""),
@@ -67,6 +70,16 @@ impl Client {
             tools: self.remembered.tools.clone(),
             echo: self.remembered.echo.clone(),
         }
+    }
+
+    /// Appends an error inside a stream that has begun; nothing may follow it.
+    pub(crate) fn in_band_error(&self, error: &ApiError, out: &mut Vec<u8>) {
+        in_band_error(self.dialect, error, self.shown_id.to_str().unwrap_or_default(), out);
+    }
+
+    /// How long a stream's head is held by a clock of its own. Where a sign of life comes first, that commits it.
+    fn holdback(&self) -> Option<Duration> {
+        Some(self.holdback).filter(|holdback| self.keep_alive.is_none_or(|first| *holdback < first))
     }
 }
 
@@ -85,7 +98,7 @@ pub(crate) struct Answered {
 /// # Errors
 /// The upstream refused or failed before anything was sent to the client.
 pub(crate) async fn answer(
-    client: &Client,
+    client: &Arc<Client>,
     target: &Target,
     outgoing: &Outgoing,
     answer: Answer,
@@ -100,7 +113,7 @@ pub(crate) async fn answer(
 }
 
 async fn read(
-    client: &Client,
+    client: &Arc<Client>,
     target: &Target,
     outgoing: &Outgoing,
     answer: Answer,
@@ -128,7 +141,7 @@ async fn read(
 }
 
 async fn stream(
-    client: &Client,
+    client: &Arc<Client>,
     outgoing: &Outgoing,
     body: AnswerBody,
     secrets: Secrets,
@@ -147,17 +160,15 @@ async fn stream(
     };
     let source = Source { body, dialect: outgoing.dialect, operation: outgoing.operation };
     let sink = Sink {
-        dialect: client.dialect,
+        client: client.clone(),
         way,
-        request_id: client.shown_id.to_str().unwrap_or_default().to_owned(),
         recorder: listener,
-        started: client.started,
         secrets,
         stop: stop.watch(),
         keep: client.keep.clone(),
     };
     let mut pump = Box::new(Pump::new(source, sink));
-    let failure = match pump.prime(client.holdback).await {
+    let failure = match pump.prime(client.holdback()).await {
         Err(error) => Some(Failure { try_next: true, headers: headers.clone(), ..Failure::of(error) }),
         Ok(()) if client.refuse_empty && pump.is_empty() => Some(no_content()),
         Ok(()) => None,
@@ -169,7 +180,8 @@ async fn stream(
     Ok(Answered { content_type: stream_type(client.dialect), headers, body: Body::Stream(pump) })
 }
 
-fn stream_type(dialect: &dyn Dialect) -> HeaderValue {
+/// The content type of a client's stream.
+pub(crate) fn stream_type(dialect: &dyn Dialect) -> HeaderValue {
     HeaderValue::from_static(dialect.framing().content_type())
 }
 
@@ -243,6 +255,13 @@ pub(crate) fn written(client: &Client, events: Vec<Event>) -> Answered {
         HeaderValue::from_static("application/json")
     };
     Answered { content_type, headers: HeaderMap::new(), body: out.into() }
+}
+
+/// The operator's own words in place of an answer.
+pub(crate) fn fallback(client: &Client, message: &str) -> Answered {
+    let finish = Finish { reason: FinishReason::Stop, stop_sequence: None };
+    let text = Event::Text(message.to_owned());
+    written(client, vec![Event::Start(Start::default()), text, Event::Finish(finish), Event::End])
 }
 
 fn decode_collected(outgoing: &Outgoing, body: &[u8], events: &mut Vec<Event>) {

@@ -1,16 +1,19 @@
 //! The body of an answer to a client.
 
+use crate::attempt::{Waited, Waiting};
 use crate::pump::Pump;
 use crate::upstream::AnswerBody;
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 /// Whole, or on its way.
 pub enum Body {
     /// All there is.
     Whole(Bytes),
+    /// A stream whose head went out before the upstream's answer came: signs of life until then.
+    Waiting(Box<Waiting>),
     /// A stream in a dialect: always ends in order, an error is told in-band.
     Stream(Box<Pump>),
     /// Bytes of an upstream passed on unread; a broken upstream breaks the client's connection too, so that a
@@ -40,7 +43,14 @@ impl http_body::Body for Body {
     type Error = BrokenOff;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BrokenOff>>> {
+        while let Self::Waiting(waiting) = &mut *self {
+            match ready!(waiting.poll(cx)) {
+                Waited::Sign(bytes) => return Poll::Ready(Some(Ok(Frame::data(bytes)))),
+                Waited::Answer(body) => *self = body,
+            }
+        }
         match &mut *self {
+            Self::Waiting(_) => Poll::Pending,
             Self::Whole(bytes) => {
                 let bytes = std::mem::take(bytes);
                 Poll::Ready(if bytes.is_empty() { None } else { Some(Ok(Frame::data(bytes))) })
@@ -57,7 +67,7 @@ impl http_body::Body for Body {
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
-            Self::Stream(_) | Self::Unread(_) => SizeHint::default(),
+            Self::Waiting(_) | Self::Stream(_) | Self::Unread(_) => SizeHint::default(),
         }
     }
 }

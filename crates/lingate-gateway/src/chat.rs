@@ -1,6 +1,7 @@
 //! A chat request: find the model, try its targets, answer.
 
-use crate::answering::{Answered, Client, answer, written};
+use crate::answering::{Answered, Client, answer};
+use crate::attempt::{Attempt, Waiting, in_place_of, unless_silent};
 use crate::body::Body;
 use crate::endpoint::EndpointCall;
 use crate::error::Failure;
@@ -8,14 +9,14 @@ use crate::headers::{self, ATTEMPTS, DROPPED, ENDPOINT, FALLBACK, WARNING};
 use crate::outgoing::{Incoming, Outgoing, prepare};
 use crate::own::json;
 use crate::pipeline::{Exchange, Served};
-use crate::pump::stamp;
+use crate::pump::{Silence, stamp};
 use crate::recorder::{Place, Recorder};
 use crate::responses;
 use crate::snapshot::{Target, VirtualModel};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Response, header};
 use lingate_codec::dialect::{DialectId, Envelope};
-use lingate_codec::ir::{ApiError, Event, Finish, FinishReason, Operation, Start};
+use lingate_codec::ir::{ApiError, Operation};
 use lingate_config::ResponseModel;
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,22 +39,23 @@ pub(crate) async fn serve(exchange: &Exchange<'_>, dialect: DialectId, operation
     };
     let mut client = client(exchange, dialect, operation, &envelope, &model);
     client.keep = turn.keep;
-    let incoming = Incoming { dialect, operation, body, envelope: &envelope };
+    let client = Arc::new(client);
+    let version = headers::version(&exchange.parts.headers);
+    let incoming = Incoming { dialect, operation, body, envelope: &envelope, version };
     if let Some(response) = loaded(&client, dialect, &envelope, &model)? {
         return Ok(response);
     }
     let mut recorder = Some(Recorder::new(exchange.started, exchange.id, client.model.clone(), envelope.stream));
     match attempts(exchange, &incoming, &model, &client, &mut recorder).await {
         Ok(response) => Ok(kept(&client, response).await),
-        Err(failure) => {
-            if let Some(recorder) = &mut recorder {
-                recorder.failed(&failure.error);
+        Err(failure) => match in_place_of(&failure, &model, &client, &mut recorder) {
+            Some(answered) => {
+                let mut response = bare(answered);
+                response.headers_mut().insert(FALLBACK, HeaderValue::from_static("1"));
+                Ok(kept(&client, response).await)
             }
-            match (&model.config.fallback_message, failure.error.status >= 500) {
-                (Some(message), true) => Ok(kept(&client, fallback(&client, message)).await),
-                _ => Err(failure),
-            }
-        }
+            None => Err(failure),
+        },
     }
 }
 
@@ -65,27 +67,60 @@ async fn kept(client: &Client, response: Response<Body>) -> Response<Body> {
     }
 }
 
-/// Tries targets, best first, until one answers or the attempts are used up.
+/// Tries targets, best first, until one answers or the attempts are used up. A client that wants a stream and has
+/// heard nothing for too long gets its head and a sign of life; the attempt of that moment is then the last one.
 async fn attempts(
     exchange: &Exchange<'_>,
     incoming: &Incoming<'_>,
     model: &Arc<VirtualModel>,
-    client: &Client,
+    client: &Arc<Client>,
     recorder: &mut Option<Recorder>,
 ) -> Served {
     let attempts = usize::try_from(model.config.retry.attempts).unwrap_or(1).max(1);
+    let mut silence = client.keep_alive.filter(|_| client.stream).map(Silence::new);
     let mut number = 0;
     loop {
         let index = number % model.targets.len();
-        let target = &model.targets[index];
         number += 1;
+        let target = &model.targets[index];
         let known = |name: &str| exchange.gateway.lists.context_now(&exchange.snapshot, &target.endpoint, name);
         let outgoing = prepare(incoming, model, target, &known)?;
         if let Some(recorder) = recorder {
             recorder.attempt(Place { model: model.clone(), target: index });
         }
-        let failure = match attempt(exchange, model, target, client, &outgoing, recorder).await {
-            Ok(answered) => return Ok(respond(answered, target, &outgoing, number)),
+        let told = Told::new(target, &outgoing.lost, number).warning(outgoing.warning.as_deref());
+        let result = match &mut silence {
+            None => attempt(exchange, model, target, client, &outgoing, recorder).await,
+            Some(patience) => {
+                let attempt = Attempt {
+                    client: client.clone(),
+                    model: model.clone(),
+                    target: index,
+                    call: call(exchange, model, &outgoing),
+                    outgoing,
+                    recorder: recorder.take(),
+                    stop: exchange.gateway.stop.clone(),
+                };
+                match unless_silent(attempt, patience).await {
+                    Ok(ended) => {
+                        *recorder = ended.recorder;
+                        ended.result
+                    }
+                    Err(running) => {
+                        let stop = &exchange.gateway.stop;
+                        let waiting = Waiting::new(running, silence, client.clone(), model.clone(), stop);
+                        return Ok(told.respond(waiting.answered()));
+                    }
+                }
+            }
+        };
+        let failure = match result {
+            Ok(mut answered) => {
+                if let Body::Stream(pump) = &mut answered.body {
+                    pump.watch_silence(silence);
+                }
+                return Ok(told.respond(answered));
+            }
             Err(failure) => failure,
         };
         let again = number % model.targets.len() < number && model.targets.len() == 1;
@@ -103,17 +138,22 @@ pub(crate) fn pause(number: usize, exchange: &Exchange<'_>) -> Duration {
     Duration::from_millis((50 + jitter) << number.min(5).saturating_sub(1))
 }
 
+fn call(exchange: &Exchange<'_>, model: &VirtualModel, outgoing: &Outgoing) -> EndpointCall {
+    let mut call = EndpointCall::post(outgoing.path.clone(), outgoing.body.clone());
+    headers::pass(&exchange.parts.headers, outgoing.relay, model, &mut call.headers);
+    call
+}
+
+/// Makes a try and waits for its end, however long that takes.
 async fn attempt(
     exchange: &Exchange<'_>,
     model: &VirtualModel,
     target: &Target,
-    client: &Client,
+    client: &Arc<Client>,
     outgoing: &Outgoing,
     recorder: &mut Option<Recorder>,
 ) -> Result<Answered, Failure> {
-    let mut call = EndpointCall::post(outgoing.path.clone(), outgoing.body.clone());
-    headers::pass(&exchange.parts.headers, outgoing.relay, model, &mut call.headers);
-    let reply = target.endpoint.call(call).await?;
+    let reply = target.endpoint.call(call(exchange, model, outgoing)).await?;
     answer(client, target, outgoing, reply, recorder, &exchange.gateway.stop).await
 }
 
@@ -142,36 +182,57 @@ fn client(
         shown_id: exchange.shown_id.clone(),
         started: exchange.started,
         holdback: exchange.snapshot.config.holdback,
+        keep_alive: exchange.snapshot.config.keep_alive,
         max_error_body: exchange.snapshot.config.max_error_body,
         refuse_empty: model.config.retry.on_empty,
         keep: None,
     }
 }
 
-/// The client's answer, with what lingate says of how it came about.
-fn respond(answered: Answered, target: &Target, outgoing: &Outgoing, attempts: usize) -> Response<Body> {
-    let mut response = bare(answered);
-    let headers = response.headers_mut();
-    tell(headers, target, &outgoing.lost, attempts);
-    if let Some(value) = outgoing.warning.as_deref().and_then(|warning| HeaderValue::try_from(warning).ok()) {
-        headers.insert(WARNING, value);
+/// What lingate says of how an answer came about.
+struct Told {
+    endpoint: HeaderValue,
+    attempts: usize,
+    dropped: Option<HeaderValue>,
+    warning: Option<HeaderValue>,
+}
+
+impl Told {
+    fn new(target: &Target, lost: &[String], attempts: usize) -> Self {
+        Self { endpoint: target.endpoint.shown_name().clone(), attempts, dropped: dropped(lost), warning: None }
     }
-    response
+
+    fn warning(self, warning: Option<&str>) -> Self {
+        Self { warning: warning.and_then(|warning| HeaderValue::try_from(warning).ok()), ..self }
+    }
+
+    fn respond(self, answered: Answered) -> Response<Body> {
+        let mut response = bare(answered);
+        self.tell(response.headers_mut());
+        response
+    }
+
+    fn tell(self, headers: &mut HeaderMap) {
+        headers.insert(ENDPOINT, self.endpoint);
+        let attempts = if self.attempts == 1 { HeaderValue::from_static("1") } else { self.attempts.into() };
+        headers.insert(ATTEMPTS, attempts);
+        if let Some(value) = self.dropped {
+            headers.insert(DROPPED, value);
+        }
+        if let Some(value) = self.warning {
+            headers.insert(WARNING, value);
+        }
+    }
 }
 
 /// Says in an answer's headers how it came about.
 pub(crate) fn tell(headers: &mut HeaderMap, target: &Target, lost: &[String], attempts: usize) {
-    headers.insert(ENDPOINT, target.endpoint.shown_name().clone());
-    let attempts = if attempts == 1 { HeaderValue::from_static("1") } else { attempts.into() };
-    headers.insert(ATTEMPTS, attempts);
-    if let Some(value) = dropped(lost) {
-        headers.insert(DROPPED, value);
-    }
+    Told::new(target, lost, attempts).tell(headers);
 }
 
 fn bare(answered: Answered) -> Response<Body> {
     let mut response = Response::new(answered.body);
-    let streamed = matches!(response.body(), Body::Stream(_));
+    let streamed = matches!(response.body(), Body::Stream(_) | Body::Waiting(_));
     let headers = response.headers_mut();
     *headers = answered.headers;
     // Room for all that is added on the way out.
@@ -217,17 +278,4 @@ fn loaded(
     }
     client.dialect.check(operation, &envelope.object)?;
     Ok(Some(json(out)))
-}
-
-/// The operator's own words in place of a failure; marked by a header.
-fn fallback(client: &Client, message: &str) -> Response<Body> {
-    let events =
-        vec![Event::Start(Start::default()), Event::Text(message.to_owned()), finish(FinishReason::Stop), Event::End];
-    let mut response = bare(written(client, events));
-    response.headers_mut().insert(FALLBACK, HeaderValue::from_static("1"));
-    response
-}
-
-fn finish(reason: FinishReason) -> Event {
-    Event::Finish(Finish { reason, stop_sequence: None })
 }

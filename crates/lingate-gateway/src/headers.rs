@@ -20,10 +20,18 @@ pub(crate) const DROPPED: HeaderName = HeaderName::from_static("x-lingate-droppe
 pub(crate) const WARNING: HeaderName = HeaderName::from_static("x-lingate-warning");
 /// The answer is the operator's own words.
 pub(crate) const FALLBACK: HeaderName = HeaderName::from_static("x-lingate-fallback");
+/// A token count is lingate's own estimate.
+pub(crate) const ESTIMATED: HeaderName = HeaderName::from_static("x-lingate-estimated");
 /// The version of Anthropic's API that the client speaks.
 pub(crate) const ANTHROPIC_VERSION: HeaderName = HeaderName::from_static("anthropic-version");
 /// Headers of a client that go on to an upstream of its own dialect.
-const NATIVE: [HeaderName; 2] = [ANTHROPIC_VERSION, HeaderName::from_static("anthropic-beta")];
+const NATIVE: [HeaderName; 4] = [
+    ANTHROPIC_VERSION,
+    HeaderName::from_static("anthropic-beta"),
+    // Arguments of a call that the SDKs write as headers. An operator who means one workspace sets the header.
+    HeaderName::from_static("anthropic-workspace-id"),
+    HeaderName::from_static("anthropic-user-profile-id"),
+];
 /// Headers of a client that go on to any upstream: tracing, and affinity for prompt caches.
 const PASSED: [HeaderName; 4] = [
     HeaderName::from_static("traceparent"),
@@ -31,6 +39,12 @@ const PASSED: [HeaderName; 4] = [
     HeaderName::from_static("x-session-affinity"),
     HeaderName::from_static("x-session-id"),
 ];
+
+/// The version of its API that a client names; `None` if it does not.
+pub(crate) fn version(headers: &HeaderMap) -> Option<&str> {
+    // What is no text is no version that there is.
+    headers.get(ANTHROPIC_VERSION).map(|value| value.to_str().unwrap_or("?"))
+}
 
 /// Adds to a call what goes on of the client's headers, and the virtual model's own over them. `native`: the
 /// upstream is asked in the client's dialect.

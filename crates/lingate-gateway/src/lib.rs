@@ -1,6 +1,7 @@
 //! lingate's asynchronous data plane, as a library without a listener.
 
 mod answering;
+mod attempt;
 mod backend;
 mod body;
 mod chat;

@@ -28,6 +28,8 @@ pub(crate) struct Incoming<'a> {
     pub body: &'a Bytes,
     /// Its top level.
     pub envelope: &'a Envelope<'a>,
+    /// The version of the API that the client named, if it did.
+    pub version: Option<&'a str>,
 }
 
 /// A request as it goes out.
@@ -176,6 +178,10 @@ fn re_encode<'a>(
     let client = incoming.dialect.dialect();
     let dialect = dialect.dialect();
     let backend = target.endpoint.backend;
+    let mut loss = Loss::new();
+    if let Some(version) = incoming.version {
+        client.fit_version(version, &mut request, &mut loss)?;
+    }
     request.operation = operation;
     request.model = name.into();
     request.stream = stream;
@@ -189,15 +195,20 @@ fn re_encode<'a>(
     if let Some(limit) = members::default_max_tokens(&model.config) {
         description.default_max_tokens = limit;
     }
-    let (mut loss, mut body) = (Loss::new(), Vec::with_capacity(incoming.body.len() + 256));
+    let mut body = Vec::with_capacity(incoming.body.len() + 256);
     if model.config.hosted_tools == HostedTools::Drop && dialect.id() != incoming.dialect {
         hosted::drop(&mut request, &incoming.envelope.object, &mut loss);
     }
     dialect
         .encode_request(&request, &description, &mut loss, &mut body)
         .map_err(|unsupported| refused(client, backend.name, unsupported, &request))?;
-    let lost = loss.paths(|concept| path_of(client, concept));
+    let spelt = |concept| path_of(client, concept);
+    let lost = loss.paths_in(incoming.body, spelt);
     lossless(model, backend.name, &lost)?;
+    // What is dropped by rule is not reported; a strict model loses not even that.
+    if model.config.strict {
+        lossless(model, backend.name, &loss.quiet_paths_in(incoming.body, spelt))?;
+    }
     let (body, warning) = finish(dialect, body, plan)?;
     Ok(Outgoing {
         body: body.into(),

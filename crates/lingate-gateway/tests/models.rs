@@ -128,10 +128,21 @@ async fn anthropic_clients_get_their_own_form() {
     let stage = Stage::new(&exposing(&[("up", &up, 0)])).await;
     let version = [("anthropic-version", "2023-06-01")];
     let (status, list) = stage.send(Method::GET, "/v1/models?limit=5", &version, "").await;
-    let item = |id: &str| json!({"type": "model", "id": id, "display_name": id, "created_at": "2025-11-20T10:00:00Z"});
+    let item = |id: &str| {
+        json!({"type": "model", "id": id, "display_name": id, "created_at": "2025-11-20T10:00:00Z",
+               "lifecycle": "active", "max_input_tokens": null})
+    };
     let expected =
         json!({"data": [item("alpha"), item("beta")], "has_more": false, "first_id": "alpha", "last_id": "beta"});
     assert_eq!((status, list), (200, expected));
+    let (_, page) = stage.send(Method::GET, "/v1/models?limit=1", &version, "").await;
+    let expected = json!({"data": [item("alpha")], "has_more": true, "first_id": "alpha", "last_id": "alpha"});
+    assert_eq!(page, expected);
+    let (_, page) = stage.send(Method::GET, "/v1/models?limit=1&after_id=alpha", &version, "").await;
+    let expected = json!({"data": [item("beta")], "has_more": false, "first_id": "beta", "last_id": "beta"});
+    assert_eq!(page, expected);
+    let (status, error) = stage.send(Method::GET, "/v1/models?after_id=none", &version, "").await;
+    assert_eq!((status, &error["error"]["type"]), (400, &json!("invalid_request_error")));
     assert_eq!(stage.send(Method::GET, "/v1/models/alpha", &version, "").await, (200, item("alpha")));
     let (status, error) = stage.send(Method::GET, "/v1/models/none", &version, "").await;
     assert_eq!((status, &error["type"], &error["error"]["type"]), (404, &json!("error"), &json!("not_found_error")));
@@ -491,7 +502,7 @@ async fn ps_does_not_wait_for_an_endpoint_that_hangs() {
 }
 
 #[tokio::test]
-async fn token_counts_come_from_anthropic_or_not_at_all() {
+async fn token_counts_come_from_the_upstream_or_are_estimates() {
     let up = Upstream::start().await;
     up.on(|_| Reply::json(200, r#"{"input_tokens":14}"#)).await;
     let config = format!(
@@ -511,13 +522,18 @@ async fn token_counts_come_from_anthropic_or_not_at_all() {
     assert_eq!(request.json()["model"], "claude");
     let sent = ["anthropic-version", "anthropic-beta", "x-api-key"].map(|name| request.header(name).unwrap());
     assert_eq!(sent, ["2026-10-21", "x", "sk-ant-secret"]);
-    for model in ["w", "nothing"] {
-        let (status, error) = stage.post("/v1/messages/count_tokens", chat(model)).await;
-        assert_eq!(
-            (status, &error["type"], &error["error"]["type"]),
-            (404, &json!("error"), &json!("not_found_error"))
-        );
+    let (status, error) = stage.post("/v1/messages/count_tokens", chat("nothing")).await;
+    assert_eq!((status, &error["type"], &error["error"]["type"]), (404, &json!("error"), &json!("not_found_error")));
+    let before = up.request_count();
+    for path in ["/v1/messages/count_tokens", "/messages/count_tokens", "/v1/v1/messages/count_tokens?beta=true"] {
+        let (status, count) = stage.post(path, chat("w")).await;
+        assert_eq!((status, count.as_object().unwrap().len()), (200, 1), "{count}");
+        assert!((5..20).contains(&count["input_tokens"].as_u64().unwrap()), "{count}");
     }
+    assert_eq!(up.request_count(), before, "an upstream that cannot count is not asked");
+    let broken = json!({"model": "w", "messages": 7});
+    let (status, error) = stage.post("/v1/messages/count_tokens", broken).await;
+    assert_eq!((status, &error["error"]["type"]), (400, &json!("invalid_request_error")), "{error}");
     up.on(|_| {
         Reply::json(401, r#"{"type":"error","error":{"type":"authentication_error","message":"bad sk-ant-secret"}}"#)
     })

@@ -222,6 +222,15 @@ pub trait Dialect: Sync {
     /// # Errors
     /// A 400 whose `param` is the JSON path at fault.
     fn decode_request<'a>(&self, operation: Operation, body: &'a [u8]) -> Result<Request<'a>, ApiError>;
+    /// Fits a decoded request to the version of the API that the client named (`anthropic-version`): what that version
+    /// does not have is taken out and told. Dialects without versions do nothing.
+    ///
+    /// # Errors
+    /// A 400: there is no such version.
+    fn fit_version(&self, version: &str, request: &mut Request<'_>, loss: &mut Loss) -> Result<(), ApiError> {
+        let _ = (version, request, loss);
+        Ok(())
+    }
     /// What of a request its answer must keep to: goes into the [`AnswerContext`].
     fn remember(&self, object: &Object<'_>) -> Remembered {
         let _ = object;

@@ -99,6 +99,12 @@ impl Framer {
             Self::Ndjson(framer) => framer.next_frame(),
         }
     }
+
+    /// Whether a frame that was given out had an SSE `id` field. Some clients then take every blank line for an
+    /// event, because a client keeps the last id.
+    pub fn saw_id(&self) -> bool {
+        matches!(self, Self::Sse(framer) if framer.saw_id())
+    }
 }
 
 /// Bytes that came and were not yet given out as frames.

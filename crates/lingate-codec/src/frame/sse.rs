@@ -13,12 +13,13 @@ pub struct SseFramer {
     after_cr: bool,
     /// Where the line under `seen` began.
     line: usize,
+    saw_id: bool,
 }
 
 impl SseFramer {
     /// `cap` is the largest event in bytes.
     pub fn new(cap: usize) -> Self {
-        Self { pending: Pending::default(), cap, after_cr: false, line: 0 }
+        Self { pending: Pending::default(), cap, after_cr: false, line: 0, saw_id: false }
     }
 
     /// See [`super::Framer::push`].
@@ -53,7 +54,12 @@ impl SseFramer {
         // A LF left over from the CR that ended the event before is no content of this one.
         let content = if self.after_cr { raw.strip_prefix(b"\n").unwrap_or(raw) } else { raw };
         self.after_cr = raw.ends_with(b"\r");
-        Ok(Some(parse(raw, content)))
+        Ok(Some(parse(raw, content, &mut self.saw_id)))
+    }
+
+    /// See [`super::Framer::saw_id`].
+    pub fn saw_id(&self) -> bool {
+        self.saw_id
     }
 
     /// Where the next event ends, if its end is in the buffer.
@@ -92,7 +98,7 @@ impl SseFramer {
     }
 }
 
-fn parse<'a>(raw: &'a [u8], content: &'a [u8]) -> Frame<'a> {
+fn parse<'a>(raw: &'a [u8], content: &'a [u8], saw_id: &mut bool) -> Frame<'a> {
     let mut event: &[u8] = b"";
     let mut data: Option<Cow<'a, [u8]>> = None;
     let mut data_at = 0;
@@ -120,6 +126,7 @@ fn parse<'a>(raw: &'a [u8], content: &'a [u8]) -> Frame<'a> {
                 }
             },
             b"event" => event = value,
+            b"id" => *saw_id = true,
             _ => {}
         }
     }

@@ -179,6 +179,83 @@ fn unsigned_thoughts_are_not_sent_to_anthropic() {
     assert_eq!(value["thinking"], json!({"type": "disabled"}), "thinking needs a thought before the call");
 }
 
+/// A schema that a model cannot be held to is refused, not passed over.
+#[test]
+fn a_schema_reaches_every_backend_or_is_refused() {
+    let schema = json!({"type": "object", "properties": {"a": {"type": "integer"}}});
+    let format = |form: &str| match form {
+        "openai_chat" => {
+            json!({"response_format": {"type": "json_schema", "json_schema": {"name": "n", "schema": schema}}})
+        }
+        "anthropic_messages" => json!({"output_config": {"format": {"type": "json_schema", "schema": schema}}}),
+        "openai_responses" => json!({"text": {"format": {"type": "json_schema", "name": "n", "schema": schema}}}),
+        _ => json!({"format": schema}),
+    };
+    for client in ALL.map(DialectId::name) {
+        let mut body = format(client);
+        body["model"] = "m".into();
+        match client {
+            "openai_responses" => body["input"] = "Q".into(),
+            _ => body["messages"] = json!([{"role": "user", "content": "Q"}]),
+        }
+        if client == "anthropic_messages" {
+            body["max_tokens"] = 9.into();
+        }
+        for upstream in ALL.map(DialectId::name) {
+            let value = sent(client, &body, upstream).unwrap();
+            let expected = format(upstream);
+            for (member, form) in expected.as_object().unwrap() {
+                let (mut got, mut form) = (value[member].clone(), form.clone());
+                // A name that nobody gave is made.
+                for one in [&mut got, &mut form] {
+                    for place in ["/json_schema/name", "/format/name"] {
+                        if let Some(name) = one.pointer_mut(place) {
+                            *name = "any".into();
+                        }
+                    }
+                }
+                assert_eq!(got, form, "{client} to {upstream}");
+            }
+        }
+    }
+    let body = json!({"model": "m", "messages": [{"role": "user", "content": "Q"}],
+        "response_format": {"type": "json_schema", "json_schema": {"name": "n", "schema": {}}}})
+    .to_string();
+    let (openai, anthropic) = (named("openai_chat"), named("anthropic_messages"));
+    let mut request = openai.decode_request(Operation::Chat, body.as_bytes()).unwrap();
+    request.model = "claude-3-5-haiku-latest".into();
+    let refused = encode(&request, openai, anthropic).err().map(|(path, _)| path);
+    assert_eq!(refused.as_deref(), Some("response_format"));
+}
+
+#[test]
+fn cache_breakpoints_become_cache_marks() {
+    let text = |text: &str, marked: bool| match marked {
+        true => json!({"type": "text", "text": text, "prompt_cache_breakpoint": {"mode": "explicit"}}),
+        false => json!({"type": "text", "text": text}),
+    };
+    let body = json!({"model": "m", "messages": [
+        {"role": "system", "content": [text("S", true)]},
+        {"role": "user", "content": [text("a", false), text("b", true)]},
+        {"role": "assistant", "reasoning_content": "Hm.", "content": [text("c", true)]},
+        {"role": "user", "content": [text("d", true), text("e", true)]},
+    ]});
+    let mark = json!({"type": "ephemeral"});
+    let block = |text: &str, marked: bool| match marked {
+        true => json!({"type": "text", "text": text, "cache_control": mark}),
+        false => json!({"type": "text", "text": text}),
+    };
+    let value = sent("openai_chat", &body, "anthropic_messages").unwrap();
+    assert_eq!(value["system"], json!([block("S", true)]));
+    assert_eq!(value["messages"][0]["content"], json!([block("a", false), block("b", true)]));
+    assert_eq!(value["messages"][1]["content"], json!([block("c", true)]));
+    assert_eq!(value["messages"][2]["content"], json!([block("d", true), block("e", false)]), "four at most");
+    let bytes = body.to_string();
+    let request = named("openai_chat").decode_request(Operation::Chat, bytes.as_bytes()).unwrap();
+    let lost = encode(&request, named("openai_chat"), named("anthropic_messages")).map(|sent| sent.lost).unwrap();
+    assert_eq!(lost, ["messages[].reasoning_content", "messages[3].content[1].prompt_cache_breakpoint"]);
+}
+
 /// A member that one of OpenAI's dialects does not know must not speak in the other's name.
 #[test]
 fn members_do_not_change_their_meaning_on_the_way() {

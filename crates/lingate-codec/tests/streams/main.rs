@@ -1,6 +1,7 @@
 //! Properties over all pairs of dialects. `PROPTEST_CASES` raises the number of cases.
 #![cfg(test)]
 
+mod accounted;
 mod checker;
 mod events;
 mod hostile;
@@ -8,6 +9,7 @@ mod large;
 mod requests;
 mod responses;
 mod scripts;
+mod stable;
 #[path = "../matrix/support.rs"]
 #[expect(dead_code, reason = "shared with the golden tests, which use more of it")]
 mod support;

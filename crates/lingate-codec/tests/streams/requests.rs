@@ -35,14 +35,14 @@ fn unknown() -> impl Strategy<Value = Map<String, Value>> {
 
 /// A turn of a conversation, free of dialects.
 #[derive(Debug, Clone)]
-enum Turn {
+pub(crate) enum Turn {
     User(Vec<String>, bool),
     Assistant(Option<String>),
     /// Calls and their results.
     Tools(Option<String>, Vec<(String, i32, String)>),
 }
 
-fn turn() -> impl Strategy<Value = Turn> {
+pub(crate) fn turn() -> impl Strategy<Value = Turn> {
     let call = ("[a-z]{1,6}", any::<i32>(), text());
     prop_oneof![
         3 => (vec(text(), 1..4), any::<bool>()).prop_map(|(texts, image)| Turn::User(texts, image)),
@@ -67,7 +67,7 @@ fn some_of(all: Vec<(&'static str, Value)>) -> impl Strategy<Value = Map<String,
     })
 }
 
-fn openai_messages(turns: &[Turn], unknown: &Map<String, Value>) -> Vec<Value> {
+pub(crate) fn openai_messages(turns: &[Turn], unknown: &Map<String, Value>) -> Vec<Value> {
     let mut messages = Vec::new();
     for (number, turn) in turns.iter().enumerate() {
         match turn {
@@ -101,7 +101,7 @@ fn openai_messages(turns: &[Turn], unknown: &Map<String, Value>) -> Vec<Value> {
     messages
 }
 
-fn openai_request() -> impl Strategy<Value = Value> {
+pub(crate) fn openai_request() -> impl Strategy<Value = Value> {
     let top = some_of(vec![
         ("temperature", json!(0.5)),
         ("top_p", json!(0.25)),
@@ -146,7 +146,54 @@ fn openai_request() -> impl Strategy<Value = Value> {
     )
 }
 
-fn anthropic_request() -> impl Strategy<Value = Value> {
+pub(crate) fn anthropic_messages(turns: &[Turn], unknown: &Map<String, Value>) -> Vec<Value> {
+    let mut messages: Vec<Value> = Vec::new();
+    // The API's turns alternate; results come first in the turn after the calls.
+    let mut push = |role: &str, blocks: Vec<Value>| match messages.last_mut() {
+        Some(last) if last["role"] == role => {
+            last["content"].as_array_mut().expect("blocks").extend(blocks);
+        }
+        _ => messages.push(json!({"role": role, "content": blocks})),
+    };
+    for (number, turn) in turns.iter().enumerate() {
+        let say = |text: &str| with(json!({"type": "text", "text": text}), unknown);
+        match turn {
+            Turn::User(texts, image) => {
+                let mut blocks: Vec<_> = texts.iter().map(|text| say(text)).collect();
+                if *image {
+                    let source = json!({"type": "base64", "media_type": "image/png", "data": PNG, "x": 1});
+                    blocks.push(json!({"type": "image", "source": source, "cache_control": {"type": "ephemeral"}}));
+                    blocks.push(json!({"type": "search_result", "x": [1]}));
+                }
+                push("user", blocks);
+            }
+            Turn::Assistant(text) => push("assistant", text.iter().map(|text| say(text)).collect()),
+            Turn::Tools(text, calls) => {
+                let id = |index: usize| format!("toolu_{number}_{index}");
+                let mut blocks = vec![
+                    json!({"type": "thinking", "thinking": "", "signature": "S"}),
+                    json!({"type": "redacted_thinking", "data": "D"}),
+                ];
+                blocks.extend(text.iter().map(|text| say(text)));
+                blocks.extend(calls.iter().enumerate().map(|(index, (name, value, _))| {
+                    with(json!({"type": "tool_use", "id": id(index), "name": name, "input": {"v": value}}), unknown)
+                }));
+                push("assistant", blocks);
+                let results = calls.iter().enumerate().map(|(index, (_, value, result))| {
+                    let mut block = json!({"type": "tool_result", "tool_use_id": id(index), "content": result});
+                    if value % 2 == 0 {
+                        block["is_error"] = json!(true);
+                    }
+                    with(block, unknown)
+                });
+                push("user", results.collect());
+            }
+        }
+    }
+    messages
+}
+
+pub(crate) fn anthropic_request() -> impl Strategy<Value = Value> {
     let top = some_of(vec![
         ("temperature", json!(0.5)),
         ("top_k", json!(40)),
@@ -169,57 +216,43 @@ fn anthropic_request() -> impl Strategy<Value = Value> {
         ("stream", json!(true)),
     ]);
     (vec(turn(), 1..6), top, unknown()).prop_map(|(turns, top, unknown)| {
-        let mut messages: Vec<Value> = Vec::new();
-        // The API's turns alternate; results come first in the turn after the calls.
-        let mut push = |role: &str, blocks: Vec<Value>| match messages.last_mut() {
-            Some(last) if last["role"] == role => {
-                last["content"].as_array_mut().expect("blocks").extend(blocks);
-            }
-            _ => messages.push(json!({"role": role, "content": blocks})),
-        };
-        for (number, turn) in turns.iter().enumerate() {
-            let say = |text: &str| with(json!({"type": "text", "text": text}), &unknown);
-            match turn {
-                Turn::User(texts, image) => {
-                    let mut blocks: Vec<_> = texts.iter().map(|text| say(text)).collect();
-                    if *image {
-                        let source = json!({"type": "base64", "media_type": "image/png", "data": PNG, "x": 1});
-                        blocks.push(json!({"type": "image", "source": source, "cache_control": {"type": "ephemeral"}}));
-                        blocks.push(json!({"type": "search_result", "x": [1]}));
-                    }
-                    push("user", blocks);
-                }
-                Turn::Assistant(text) => push("assistant", text.iter().map(|text| say(text)).collect()),
-                Turn::Tools(text, calls) => {
-                    let id = |index: usize| format!("toolu_{number}_{index}");
-                    let mut blocks = vec![
-                        json!({"type": "thinking", "thinking": "", "signature": "S"}),
-                        json!({"type": "redacted_thinking", "data": "D"}),
-                    ];
-                    blocks.extend(text.iter().map(|text| say(text)));
-                    blocks.extend(calls.iter().enumerate().map(|(index, (name, value, _))| {
-                        with(
-                            json!({"type": "tool_use", "id": id(index), "name": name, "input": {"v": value}}),
-                            &unknown,
-                        )
-                    }));
-                    push("assistant", blocks);
-                    let results = calls.iter().enumerate().map(|(index, (_, value, result))| {
-                        let mut block = json!({"type": "tool_result", "tool_use_id": id(index), "content": result});
-                        if value % 2 == 0 {
-                            block["is_error"] = json!(true);
-                        }
-                        with(block, &unknown)
-                    });
-                    push("user", results.collect());
-                }
-            }
-        }
+        let messages = anthropic_messages(&turns, &unknown);
         with(with(json!({"model": "claude-opus-5", "max_tokens": 100, "messages": messages}), &top), &unknown)
     })
 }
 
-fn ollama_request() -> impl Strategy<Value = Value> {
+pub(crate) fn ollama_messages(turns: &[Turn], unknown: &Map<String, Value>) -> Vec<Value> {
+    let mut messages = vec![json!({"role": "system", "content": "s"})];
+    for (number, turn) in turns.iter().enumerate() {
+        match turn {
+            Turn::User(texts, image) => {
+                let mut message = with(json!({"role": "user", "content": texts.concat()}), unknown);
+                if *image {
+                    message["images"] = json!([PNG]);
+                }
+                messages.push(message);
+            }
+            Turn::Assistant(text) => messages.push(json!({"role": "assistant", "content": text, "thinking": "t"})),
+            Turn::Tools(text, calls) => {
+                let id = |index: usize| format!("call_{number}_{index}");
+                let entries: Vec<_> = calls
+                        .iter()
+                        .enumerate()
+                        .map(|(index, (name, value, _))| json!({"id": id(index), "function": {"name": name, "arguments": {"v": value}}}))
+                        .collect();
+                messages.push(
+                    json!({"role": "assistant", "content": text.clone().unwrap_or_default(), "tool_calls": entries}),
+                );
+                messages.extend(calls.iter().enumerate().map(|(index, (name, _, result))| {
+                        json!({"role": "tool", "content": result, "tool_name": name, "tool_call_id": id(index)})
+                    }));
+            }
+        }
+    }
+    messages
+}
+
+pub(crate) fn ollama_request() -> impl Strategy<Value = Value> {
     let top = some_of(vec![
         ("think", json!("high")),
         ("format", json!({"type": "object"})),
@@ -237,37 +270,13 @@ fn ollama_request() -> impl Strategy<Value = Value> {
         ),
     ]);
     (vec(turn(), 1..6), top, unknown(), any::<bool>()).prop_map(|(turns, top, unknown, stream)| {
-        let mut messages = vec![json!({"role": "system", "content": "s"})];
-        for (number, turn) in turns.iter().enumerate() {
-            match turn {
-                Turn::User(texts, image) => {
-                    let mut message = with(json!({"role": "user", "content": texts.concat()}), &unknown);
-                    if *image {
-                        message["images"] = json!([PNG]);
-                    }
-                    messages.push(message);
-                }
-                Turn::Assistant(text) => messages.push(json!({"role": "assistant", "content": text, "thinking": "t"})),
-                Turn::Tools(text, calls) => {
-                    let id = |index: usize| format!("call_{number}_{index}");
-                    let entries: Vec<_> = calls
-                        .iter()
-                        .enumerate()
-                        .map(|(index, (name, value, _))| json!({"id": id(index), "function": {"name": name, "arguments": {"v": value}}}))
-                        .collect();
-                    messages.push(json!({"role": "assistant", "content": text.clone().unwrap_or_default(), "tool_calls": entries}));
-                    messages.extend(calls.iter().enumerate().map(|(index, (name, _, result))| {
-                        json!({"role": "tool", "content": result, "tool_name": name, "tool_call_id": id(index)})
-                    }));
-                }
-            }
-        }
+        let messages = ollama_messages(&turns, &unknown);
         with(with(json!({"model": "m", "messages": messages, "stream": stream}), &top), &unknown)
     })
 }
 
 /// A Responses request as the encoder spells it: calls of plain functions, of tools for free text, and in a namespace.
-fn items(turns: &[Turn], forms: &[u8]) -> Value {
+pub(crate) fn items(turns: &[Turn], forms: &[u8]) -> Value {
     let form = |index: usize| forms[index % forms.len()];
     let mut items = Vec::new();
     for (number, turn) in turns.iter().enumerate() {
@@ -307,6 +316,35 @@ fn items(turns: &[Turn], forms: &[u8]) -> Value {
         {"type": "web_search", "x": [1]},
     ]);
     json!({"model": "m", "input": items, "tools": tools, "tool_choice": {"type": "custom", "name": "c"}, "stream": false, "store": false, "x": 1.5})
+}
+
+pub(crate) fn responses_request() -> impl Strategy<Value = Value> {
+    let schema = json!({"type": "json_schema", "name": "n", "schema": {"type": "object"}, "strict": true});
+    let top = some_of(vec![
+        ("instructions", json!("s")),
+        ("temperature", json!(0.5)),
+        ("top_p", json!(0.25)),
+        ("max_output_tokens", json!(100)),
+        ("top_logprobs", json!(3)),
+        ("include", json!(["message.output_text.logprobs", "reasoning.encrypted_content"])),
+        ("reasoning", json!({"effort": "low", "summary": "auto"})),
+        ("text", json!({"format": schema, "verbosity": "low"})),
+        ("user", json!("u")),
+        ("metadata", json!({"a": "b"})),
+        ("service_tier", json!("flex")),
+        ("parallel_tool_calls", json!(false)),
+        ("truncation", json!("auto")),
+        ("max_tool_calls", json!(3)),
+        ("prompt_cache_key", json!("k")),
+        ("safety_identifier", json!("i")),
+    ]);
+    (vec(turn(), 1..6), vec(0..3_u8, 1..4), top, unknown(), any::<bool>()).prop_map(
+        |(turns, forms, top, unknown, stream)| {
+            let mut body = with(with(items(&turns, &forms), &top), &unknown);
+            body["stream"] = stream.into();
+            body
+        },
+    )
 }
 
 /// The same request, through the IR and back into its dialect.

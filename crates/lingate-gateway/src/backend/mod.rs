@@ -52,6 +52,9 @@ pub struct Backend {
     pub routes: &'static [NativeRoute],
     /// Routes that an endpoint may switch on by `dialects`.
     pub optional_routes: &'static [NativeRoute],
+    /// Where it may count the tokens of an Anthropic request, below the API root, if that is not beside the route of
+    /// such requests.
+    pub count_path: Option<&'static str>,
     /// Where it gives embeddings, by dialect (first: the one that others are translated to); empty if it gives none.
     pub embeddings: &'static [EmbeddingsRoute],
     /// The same for dialects that an endpoint may switch on.
@@ -86,6 +89,7 @@ const OPENAI_COMPATIBLE: Backend = Backend {
         (DialectId::AnthropicMessages, Operation::Chat, "/messages"),
         (DialectId::OpenAiResponses, Operation::Chat, "/responses"),
     ],
+    count_path: None,
     embeddings: &[(EmbeddingsId::OpenAi, "/embeddings")],
     optional_embeddings: &[],
     models_path: "/models",

@@ -9,6 +9,7 @@ mod anthropic;
 mod capabilities;
 mod catalogue;
 mod context;
+mod count;
 mod exposed;
 mod fetch;
 mod find;
@@ -43,7 +44,7 @@ pub(crate) async fn serve(exchange: &Exchange<'_>, route: &Route<'_>, body: &Byt
         Route::OllamaTags => Ok(json(ollama::tags(&Catalogue::of(exchange).await?))),
         Route::OllamaShow => show::serve(exchange, body).await,
         Route::OllamaPs => ps::serve(exchange).await,
-        Route::CountTokens => relay::count_tokens(exchange, body).await,
+        Route::CountTokens => count::serve(exchange, body).await,
         Route::OllamaManage => {
             Err(ApiError::new(403, "operation forbidden via proxy").with_code("model_management_off").into())
         }
@@ -54,7 +55,7 @@ pub(crate) async fn serve(exchange: &Exchange<'_>, route: &Route<'_>, body: &Byt
 async fn list(exchange: &Exchange<'_>) -> Result<Vec<u8>, Failure> {
     let catalogue = Catalogue::of(exchange).await?;
     Ok(if is_anthropic(exchange) {
-        anthropic::list(&catalogue)
+        anthropic::list(&catalogue, &anthropic::Paging::of(exchange.parts.uri.query().unwrap_or_default())?)?
     } else {
         openai::list(&catalogue, is_seed001(exchange))
     })

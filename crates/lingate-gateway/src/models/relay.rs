@@ -1,18 +1,16 @@
-//! Questions passed on to an upstream that knows the answer: token counts; and how such questions are asked.
+//! How an upstream is asked for a whole answer, and what its refusal means.
 
-use super::glob::shown;
-use crate::endpoint::{Endpoint, EndpointCall, Path};
+use crate::endpoint::{Endpoint, EndpointCall};
 use crate::error::Failure;
-use crate::headers;
 use crate::own;
-use crate::pipeline::{Exchange, Served};
+use crate::pipeline::Exchange;
 use crate::snapshot::Target;
-use crate::upstream::{Answer, Segments};
+use crate::upstream::Answer;
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header};
-use lingate_codec::dialect::{DialectId, Envelope, RelayWants};
-use lingate_codec::ir::{ApiError, ErrorKind, Operation};
-use lingate_codec::json::{Edits, Object};
+use lingate_codec::dialect::{DialectId, Envelope};
+use lingate_codec::ir::{ApiError, ErrorKind};
+use lingate_codec::json::Object;
 
 /// The largest answer that is read.
 const ANSWER_CAP: u64 = 64 * 1024 * 1024;
@@ -37,37 +35,6 @@ pub(super) fn envelope(dialect: DialectId, body: &Bytes) -> Result<Envelope<'_>,
 /// The model's name at a target.
 pub(super) fn real_name<'n>(target: &'n Target, asked: &'n str) -> &'n str {
     if target.model.is_empty() { asked } else { &target.model }
-}
-
-/// `POST /v1/messages/count_tokens`.
-pub(super) async fn count_tokens(exchange: &Exchange<'_>, body: &Bytes) -> Served {
-    let dialect = DialectId::AnthropicMessages;
-    let envelope = envelope(dialect, body)?;
-    let model = exchange.find_model(&envelope.model).await?;
-    let native = model.targets.iter().find_map(|target| {
-        let endpoint = &target.endpoint;
-        let path = endpoint.native(dialect, Operation::Chat)?;
-        Some((target, format!("{path}/count_tokens")))
-    });
-    let Some((target, path)) = native else {
-        let backend = model.targets.first().map_or("", |target| target.endpoint.backend.name);
-        let message = format!("the {backend} backend of model '{}' cannot count tokens", shown(&envelope.model));
-        return Err(ApiError::new(404, message).with_code("not_supported").into());
-    };
-    let mut edits = Edits::new();
-    let wants = RelayWants {
-        model: real_name(target, &envelope.model),
-        // What the operator puts before every conversation is counted, too.
-        system_prompt: model.config.system_prompt.as_deref().unwrap_or_default(),
-        strip: &target.endpoint.config.strip,
-        ..RelayWants::default()
-    };
-    dialect.dialect().relay_edits(&envelope.object, &wants, &mut edits);
-    let body = Segments::new(edits.apply_to_bytes(&envelope.object, body));
-    let mut call = EndpointCall::post(Path::Root(path), body);
-    headers::pass(&exchange.parts.headers, true, &model, &mut call.headers);
-    let answer = ask(exchange, target, call, dialect).await?;
-    Ok(from(target, answer.to_vec()))
 }
 
 /// Calls a target and reads its answer, which is JSON and good.

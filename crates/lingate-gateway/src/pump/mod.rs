@@ -3,8 +3,10 @@
 //! All that is ready is read and written in one go; as soon as nothing is ready, what there is goes out. The
 //! decoder sees every frame whichever way the answer travels, so usage, finish and errors have one code path.
 
+mod silence;
 mod stop;
 
+use crate::answering::Client;
 use crate::recorder::Recorder;
 use crate::responses::{Keep, Keeping};
 use crate::secrets::Secrets;
@@ -14,11 +16,13 @@ use http_body::Frame;
 use lingate_codec::dialect::{Dialect, Stamp, StreamDecoder, StreamEncoder};
 use lingate_codec::frame::{DEFAULT_CAP, Framer};
 use lingate_codec::ir::{ApiError, Event, Operation};
-use lingate_codec::relay::{RelayedAnswer, in_band_error};
+use lingate_codec::relay::{RelayedAnswer, sign_of_life};
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+pub(crate) use silence::Silence;
 pub(crate) use stop::{Stop, StopWatch};
 
 /// When so much is ready, it is written before more is read.
@@ -51,16 +55,12 @@ pub struct Source {
 
 /// The client's side of a pump.
 pub struct Sink {
-    /// The client's dialect.
-    pub dialect: &'static dyn Dialect,
+    /// The client.
+    pub(crate) client: Arc<Client>,
     /// How the answer travels.
     pub way: Way,
-    /// The request's id, for error bodies.
-    pub request_id: String,
     /// Listens on the side.
     pub recorder: Recorder,
-    /// When the request came in.
-    pub started: Instant,
     /// What no error may quote.
     pub secrets: Secrets,
     /// Ends the stream when the server must stop.
@@ -84,6 +84,10 @@ pub struct Pump {
     quiet: usize,
     early_error: Option<ApiError>,
     state: State,
+    /// Notices when the client has heard nothing for long.
+    silence: Option<Silence>,
+    /// Writes the signs of life of a relayed stream; made for the first one.
+    signs: Option<Box<dyn StreamEncoder>>,
     /// The stream's last bytes, on their way into the store.
     keeping: Option<Keeping>,
 }
@@ -111,20 +115,31 @@ impl Pump {
             quiet: 0,
             early_error: None,
             state: State::Open,
+            silence: None,
+            signs: None,
             keeping: None,
         }
     }
 
-    /// Waits for the first meaningful event, at most `holdback`.
+    /// From now on the client gets a sign of life whenever it has heard nothing for so long.
+    pub fn watch_silence(&mut self, silence: Option<Silence>) {
+        self.silence = silence;
+    }
+
+    /// Waits for the first meaningful event, at most `holdback`; `None`: the caller has the clock.
     ///
     /// # Errors
     /// The upstream failed before anything meaningful came: the answer can still have a proper status.
-    pub async fn prime(&mut self, holdback: Duration) -> Result<(), ApiError> {
+    pub async fn prime(&mut self, holdback: Option<Duration>) -> Result<(), ApiError> {
         let first = std::future::poll_fn(|cx| {
             self.fill(cx);
             if self.committed || self.state != State::Open { Poll::Ready(()) } else { Poll::Pending }
         });
-        let _ = tokio::time::timeout(holdback, first).await;
+        match holdback {
+            // When it has waited long enough, it goes on as it is.
+            Some(holdback) => drop(tokio::time::timeout(holdback, first).await),
+            None => first.await,
+        }
         self.early_error.take().map_or(Ok(()), Err)
     }
 
@@ -145,6 +160,10 @@ impl Pump {
             self.fill(cx);
         }
         if !self.out.is_empty() {
+            // What goes out is what came last: its time is the one that the upstream's body noted.
+            if let Some(silence) = &mut self.silence {
+                silence.broken(self.body.last());
+            }
             return Poll::Ready(Some(Ok(Frame::data(Bytes::from(std::mem::take(&mut self.out))))));
         }
         if let Some(keeping) = &mut self.keeping {
@@ -153,6 +172,10 @@ impl Pump {
             return Poll::Ready(Some(Ok(Frame::data(Bytes::from(bytes)))));
         }
         match self.state {
+            State::Open if self.silence.as_mut().is_some_and(|silence| silence.poll(cx).is_ready()) => {
+                self.sign_of_life();
+                return Poll::Ready(Some(Ok(Frame::data(Bytes::from(std::mem::take(&mut self.out))))));
+            }
             State::Open => return Poll::Pending,
             State::Ended => {
                 self.state = State::Done;
@@ -163,12 +186,25 @@ impl Pump {
         Poll::Ready(None)
     }
 
+    /// Writes something without meaning. `out` holds whole frames alone, so this stands between two of them.
+    fn sign_of_life(&mut self) {
+        let at = stamp(self.sink.client.started);
+        match &mut self.sink.way {
+            Way::ReEncode(encoder) => encoder.keep_alive(at, &mut self.out),
+            Way::Relay(_) => {
+                let client = &self.sink.client;
+                let signs = self.signs.get_or_insert_with(|| client.dialect.stream_encoder(client.context()));
+                sign_of_life(&mut **signs, self.framer.saw_id(), at, &mut self.out);
+            }
+        }
+    }
+
     /// Moves all that is ready from upstream to `out`.
     fn fill(&mut self, cx: &mut Context<'_>) {
         if self.state == State::Open && self.sink.stop.poll(cx).is_ready() {
-            self.fail(ApiError::new(503, "the gateway is shutting down").with_code("shutting_down"));
+            self.fail(shutting_down());
         }
-        let mut clock = Clock { started: self.sink.started, stamp: None };
+        let mut clock = Clock { started: self.sink.client.started, stamp: None };
         while self.state != State::Done && self.out.len() < BATCH {
             match self.body.poll_data(cx) {
                 Poll::Pending => return,
@@ -227,11 +263,11 @@ impl Pump {
                     match error {
                         Some(_) if !self.committed => {}
                         Some(error)
-                            if !self.sink.dialect.is_error_frame(&frame.data)
+                            if !self.sink.client.dialect.is_error_frame(&frame.data)
                                 || self.sink.secrets.are_in(frame.raw) =>
                         {
                             self.sink.secrets.scrub(error);
-                            in_band_error(self.sink.dialect, error, &self.sink.request_id, &mut self.out);
+                            self.sink.client.in_band_error(error, &mut self.out);
                         }
                         _ => {
                             let from = self.out.len();
@@ -295,7 +331,7 @@ impl Pump {
                     self.keeping = self.keeping.take().or(keeping);
                 }
                 (Way::Relay(_), Event::Error(error)) => {
-                    in_band_error(self.sink.dialect, error, &self.sink.request_id, &mut self.out);
+                    self.sink.client.in_band_error(error, &mut self.out);
                 }
                 (Way::Relay(_), Event::End) => self.out.extend_from_slice(self.from.ending()),
                 (Way::Relay(_), _) => {}
@@ -316,10 +352,10 @@ impl Pump {
         }
         match &mut self.sink.way {
             Way::ReEncode(encoder) => {
-                let mut clock = Clock { started: self.sink.started, stamp: None };
+                let mut clock = Clock { started: self.sink.client.started, stamp: None };
                 encoder.push(&event, clock.now(), &mut self.out);
             }
-            Way::Relay(_) => in_band_error(self.sink.dialect, error, &self.sink.request_id, &mut self.out),
+            Way::Relay(_) => self.sink.client.in_band_error(error, &mut self.out),
         }
     }
 }
@@ -381,6 +417,11 @@ fn close_frame(raw: &[u8], dialect: &dyn Dialect, out: &mut Vec<u8>) {
         lingate_codec::frame::Framing::Ndjson if !raw.ends_with(b"\n") => out.push(b'\n'),
         _ => {}
     }
+}
+
+/// What clients are told when the server's patience is over.
+pub(crate) fn shutting_down() -> ApiError {
+    ApiError::new(503, "the gateway is shutting down").with_code("shutting_down")
 }
 
 /// An upstream's failure as the client is told of it.

@@ -121,19 +121,24 @@ impl Keep {
     /// The same for an answer that is sent in one piece, be it the text of a stream.
     pub(crate) async fn response(&self, response: Response<Body>) -> Response<Body> {
         let (parts, body) = response.into_parts();
-        let Body::Whole(bytes) = body else { return Response::from_parts(parts, body) };
         let kind =
             parts.headers.get(header::CONTENT_TYPE).map(|value| value.as_bytes().starts_with(b"text/event-stream"));
-        let bytes = if kind == Some(true) {
+        let body = self.body(body, kind == Some(true)).await;
+        Response::from_parts(parts, body)
+    }
+
+    /// The same for such an answer's body; `streamed`: it is the text of a stream.
+    pub(crate) async fn body(&self, body: Body, streamed: bool) -> Body {
+        let Body::Whole(bytes) = body else { return body };
+        if streamed {
             let mut out = bytes.to_vec();
             if let Some(keeping) = self.see(&mut out, 0, true) {
                 out.extend(keeping.await);
             }
-            out
+            out.into()
         } else {
-            self.finish(Whole { before: Vec::new(), response: bytes.to_vec(), after: Vec::new() }).await.join()
-        };
-        Response::from_parts(parts, Body::from(bytes))
+            self.finish(Whole { before: Vec::new(), response: bytes.to_vec(), after: Vec::new() }).await.join().into()
+        }
     }
 
     /// Stores a finished answer, and gives it as the client is to get it.

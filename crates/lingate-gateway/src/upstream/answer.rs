@@ -93,6 +93,11 @@ impl AnswerBody {
         Self::local(Box::new(Once(Some(bytes))))
     }
 
+    /// When something last came; at first, when the head did.
+    pub fn last(&self) -> Instant {
+        self.last
+    }
+
     /// The next bytes, as many as one frame holds; `None` at the orderly end.
     ///
     /// # Errors
@@ -113,7 +118,7 @@ impl AnswerBody {
         };
         match polled {
             Poll::Ready(Some(Ok(bytes))) => {
-                // Only the timer needs it, and it looks when it fires.
+                // Only timers need it, and they look when they fire.
                 self.last = Instant::now();
                 Poll::Ready(Some(Ok(bytes)))
             }

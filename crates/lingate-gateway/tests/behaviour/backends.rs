@@ -96,14 +96,14 @@ async fn anthropics_own_headers_reach_anthropic_alone() {
     let request = || {
         Tongue::Anthropic
             .request(false)
-            .header("anthropic-version", "2099-01-01")
+            .header("anthropic-version", "2026-10-21")
             .header("anthropic-beta", "a-2025,b-2025")
             .header("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
             .header("x-session-id", "s1")
             .header("x-stainless-os", "Linux")
     };
     let native = seen("anthropic", "", Plan::default(), request()).await;
-    assert_eq!(native.header("anthropic-version"), Some("2099-01-01"));
+    assert_eq!(native.header("anthropic-version"), Some("2026-10-21"));
     assert_eq!(native.header("anthropic-beta"), Some("a-2025,b-2025"));
     let foreign = seen("vllm", "", Plan::default(), request()).await;
     assert_eq!((foreign.header("anthropic-version"), foreign.header("anthropic-beta")), (None, None));

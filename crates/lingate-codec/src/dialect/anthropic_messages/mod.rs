@@ -6,6 +6,7 @@ mod request;
 mod response;
 mod stream;
 mod usage;
+mod version;
 
 use crate::dialect::{
     AnswerContext, Dialect, DialectId, Field, RelayWants, Stamp, StreamDecoder, StreamEncoder, Target, Unsupported,
@@ -17,6 +18,15 @@ use std::ops::Range;
 
 /// The longest call id that is written: what the strictest dialect takes, so that histories can change providers.
 const MAX_CALL_ID: usize = 64;
+
+/// Reads a request to count its tokens: one of Messages, but that `max_tokens` need not be there (SDK 2.11.0,
+/// `message_count_tokens_params.py`).
+///
+/// # Errors
+/// A 400 whose `param` is the JSON path at fault.
+pub fn decode_count(body: &[u8]) -> Result<Request<'_>, ApiError> {
+    request::decode_count(body)
+}
 
 /// The dialect.
 #[derive(Debug, Clone, Copy, Default)]
@@ -65,6 +75,10 @@ impl Dialect for AnthropicMessages {
 
     fn decode_request<'a>(&self, _: Operation, body: &'a [u8]) -> Result<Request<'a>, ApiError> {
         request::decode(body)
+    }
+
+    fn fit_version(&self, version: &str, request: &mut Request<'_>, loss: &mut Loss) -> Result<(), ApiError> {
+        version::fit(version, request, loss)
     }
 
     fn encode_request(

@@ -31,6 +31,8 @@ pub(super) const BACKEND: Backend = Backend {
         (DialectId::OpenAiResponses, Operation::Chat, "/../openai/responses"),
     ],
     signs_in: true,
+    // Of `/api/v1/messages`, which it serves without streaming usage; counts are asked of it, and may be refused.
+    count_path: Some("/v1/messages/count_tokens"),
     ..OPENAI_COMPATIBLE
 };
 

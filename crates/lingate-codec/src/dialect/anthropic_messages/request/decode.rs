@@ -10,18 +10,31 @@ use std::borrow::Cow;
 
 /// Members that must be there, and their kinds.
 pub(in super::super) fn check(object: &Object<'_>) -> Result<(), ApiError> {
-    let messages = object.given("messages").ok_or_else(|| missing("messages"))?;
-    if messages.kind() != Kind::Array {
-        return Err(wrong("messages", "an array", messages));
-    }
+    check_messages(object)?;
     let max_tokens = object.given("max_tokens").ok_or_else(|| missing("max_tokens"))?;
     whole("max_tokens", max_tokens).map(|_| ())
+}
+
+fn check_messages(object: &Object<'_>) -> Result<(), ApiError> {
+    let messages = object.given("messages").ok_or_else(|| missing("messages"))?;
+    if messages.kind() == Kind::Array { Ok(()) } else { Err(wrong("messages", "an array", messages)) }
 }
 
 /// Reads a request body.
 pub(in super::super) fn decode(body: &[u8]) -> Result<Request<'_>, ApiError> {
     let object = parse_object(body)?;
     check(&object)?;
+    read(&object)
+}
+
+/// Reads the body of a request to count tokens.
+pub(in super::super) fn decode_count(body: &[u8]) -> Result<Request<'_>, ApiError> {
+    let object = parse_object(body)?;
+    check_messages(&object)?;
+    read(&object)
+}
+
+fn read<'a>(object: &Object<'a>) -> Result<Request<'a>, ApiError> {
     let mut request = Request::new(Operation::Chat, Family::Anthropic, "");
     for member in object.members() {
         read_member(&mut request, member)?;

@@ -18,7 +18,7 @@ mod thinking;
 mod tools;
 mod turns;
 
-pub(super) use decode::{check, decode};
+pub(super) use decode::{check, decode, decode_count};
 pub(super) use encode::encode;
 
 use crate::ir::{ApiError, Extra};
@@ -69,9 +69,7 @@ fn keep_rest<'a>(
         if known.contains(&key) || (member.value.is_null() && (key == "cache_control" || key == "citations")) {
             continue;
         }
-        // One word for all cache marks, so that their loss is told once.
-        let path = if key == "cache_control" { key.to_owned() } else { format!("{path}.{key}") };
-        extra.push(Extra { path, key: format!("{place}.{key}").into(), value: member.value });
+        extra.push(Extra { path: format!("{path}.{key}"), key: format!("{place}.{key}").into(), value: member.value });
     }
 }
 

@@ -5,7 +5,8 @@ use super::{keep_rest, missing, wrong};
 use crate::ir::{ApiError, Effort, Extra, Request, ResponseFormat};
 use crate::json::{Kind, Object, Raw};
 
-/// `thinking`: enabled with a budget, adaptive, disabled, and types yet to come, which count as on.
+/// `thinking`: enabled with a budget, adaptive, disabled; other types count as on (`between_tools` of API version
+/// 2026-10-21, and those yet to come).
 pub(super) fn thinking<'a>(value: Raw<'a>, request: &mut Request<'a>) -> Result<(), ApiError> {
     let object = value.object().ok_or_else(|| wrong("thinking", "an object", value))?;
     let kind = object.given("type").ok_or_else(|| missing("thinking.type"))?;
@@ -14,8 +15,10 @@ pub(super) fn thinking<'a>(value: Raw<'a>, request: &mut Request<'a>) -> Result<
         "disabled" => reasoning.enabled = Some(false),
         "enabled" => reasoning.enabled = Some(true),
         "adaptive" => (reasoning.enabled, reasoning.adaptive) = (Some(true), true),
-        _ => {
+        word => {
             reasoning.enabled = Some(true);
+            // Between calls of tools: the model decides how much, as with `adaptive`.
+            reasoning.adaptive = word == "between_tools";
             let path = "thinking.type";
             request.extra.push(Extra { path: path.to_owned(), key: path.into(), value: kind });
         }

@@ -18,16 +18,11 @@ pub(super) enum Generation {
 }
 
 impl Generation {
-    /// From a model's name, in any of the forms `claude-3-5-haiku-…`, `claude-sonnet-4-5-…`, `claude-sonnet-4-2025…`.
+    /// From a model's name.
     pub(super) fn of(model: &str) -> Self {
-        let Some((_, name)) = model.split_once("claude-") else { return Self::Adaptive };
-        let mut numbers = name.split(['-', '.', '@', ':', '_']).filter_map(|word| word.parse::<u32>().ok());
-        let major = numbers.next();
-        // A date is no minor version.
-        let minor = numbers.next().filter(|minor| *minor < 1000).unwrap_or(0);
-        match (major, minor) {
-            (Some(0..=2), _) | (Some(3), 0..7) => Self::Plain,
-            (Some(3), _) | (Some(4), 0..6) => Self::Budget,
+        match version(model) {
+            Some((0..=2, _) | (3, 0..7)) => Self::Plain,
+            Some((3, _) | (4, 0..6)) => Self::Budget,
             _ => Self::Adaptive,
         }
     }
@@ -36,6 +31,21 @@ impl Generation {
     pub(super) fn knows_system_turns(self) -> bool {
         self == Self::Adaptive
     }
+}
+
+/// Whether a model can be held to a JSON schema: all since Claude 4.1, and names that say nothing.
+pub(super) fn knows_schemas(model: &str) -> bool {
+    version(model).is_none_or(|version| version >= (4, 1))
+}
+
+/// Major and minor version in a model's name, in any of the forms `claude-3-5-haiku-…`, `claude-sonnet-4-5-…`,
+/// `claude-sonnet-4-2025…`.
+fn version(model: &str) -> Option<(u32, u32)> {
+    let (_, name) = model.split_once("claude-")?;
+    let mut numbers = name.split(['-', '.', '@', ':', '_']).filter_map(|word| word.parse::<u32>().ok());
+    let major = numbers.next()?;
+    // A date is no minor version.
+    Some((major, numbers.next().filter(|minor| *minor < 1000).unwrap_or(0)))
 }
 
 /// The member `thinking`.
@@ -147,7 +157,17 @@ fn budget_of(level: Effort) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::Generation;
+    use super::{Generation, knows_schemas};
+
+    #[test]
+    fn schemas_are_known_since_claude_4_1() {
+        for model in ["claude-opus-4-1", "claude-sonnet-4-5-20250929", "claude-opus-5", "claude-mythos", "llama"] {
+            assert!(knows_schemas(model), "{model}");
+        }
+        for model in ["claude-2.1", "claude-3-7-sonnet-latest", "claude-sonnet-4-20250514", "us.claude-opus-4-0"] {
+            assert!(!knows_schemas(model), "{model}");
+        }
+    }
 
     #[test]
     fn generations_are_told_by_name() {

@@ -1,7 +1,7 @@
 //! Requests to bodies: the top level.
 
 use super::options;
-use super::turns::{Reports, Turn, write_images, write_messages};
+use super::turns::{Reports, Turn, report_cache_mark, write_images, write_messages};
 use crate::dialect::{Target, Unsupported};
 use crate::ir::{
     Concept, Effort, Extra, Family, Form, Loss, MaxTokens, Operation, Reasoning, Request, ResponseFormat, Role, Tool,
@@ -127,9 +127,7 @@ fn write_tool(
             return Err(reports.unsupported(Concept::Tools, &what));
         }
     };
-    if cache_control.is_some() {
-        reports.loss.path("cache_control");
-    }
+    report_cache_mark(*cache_control, reports);
     let (inner, outer): (Vec<_>, Vec<_>) = extra.iter().partition(|extra| extra.path.contains("].function."));
     writer.begin_object();
     writer.string_member("type", "function");
@@ -207,12 +205,19 @@ fn write_prompt(
     Ok(())
 }
 
-fn write_format(request: &Request<'_>, writer: &mut Writer<'_>, reports: &Reports<'_, '_>) -> Result<(), Unsupported> {
+fn write_format(
+    request: &Request<'_>,
+    writer: &mut Writer<'_>,
+    reports: &mut Reports<'_, '_>,
+) -> Result<(), Unsupported> {
     match &request.response_format {
         None | Some(ResponseFormat::Text) => {}
         Some(ResponseFormat::JsonObject) => writer.string_member("format", "json"),
-        Some(ResponseFormat::JsonSchema { schema, .. }) if schema.kind() == Kind::Object => {
+        Some(ResponseFormat::JsonSchema { schema, description, .. }) if schema.kind() == Kind::Object => {
             writer.raw_member("format", *schema);
+            if let Some(description) = description {
+                reports.loss.at("response_format.json_schema.description", description.as_bytes());
+            }
         }
         Some(ResponseFormat::JsonSchema { .. }) => {
             let what = "a JSON schema that is not an object is not taken";

@@ -3,7 +3,7 @@
 use crate::dialect::ollama::line::write_arguments;
 use crate::dialect::{Target, Unsupported};
 use crate::ir::{Concept, Extra, Family, Form, Image, ImageSource, Loss, Message, Part, Role, ToolCall, ToolResult};
-use crate::json::Writer;
+use crate::json::{Raw, Writer};
 use std::collections::HashMap;
 
 /// Stands between text parts that become one string.
@@ -62,16 +62,24 @@ impl<'r, 'a> Turn<'r, 'a> {
         for part in parts {
             match part {
                 Part::Text { text, cache_control } => {
-                    report_cache_mark(cache_control.is_some(), reports);
+                    report_cache_mark(*cache_control, reports);
                     join(&mut self.text, text, between);
                 }
                 Part::Refusal { text } => join(&mut self.text, text, between),
-                Part::Reasoning { text, .. } => join(&mut self.thinking, text, BLANK_LINE),
+                Part::Reasoning { text, signature } => {
+                    join(&mut self.thinking, text, BLANK_LINE);
+                    if let Some(signature) = signature {
+                        reports.loss.quiet_at("messages[].content[].signature", signature.as_bytes());
+                    }
+                }
                 // Opaque data of another provider means nothing here.
-                Part::RedactedReasoning { .. } => reports.loss.concept(Concept::Thinking),
+                Part::RedactedReasoning { data } => {
+                    reports.loss.concept(Concept::Thinking);
+                    reports.loss.quiet_at("messages[].content[].data", data.as_bytes());
+                }
                 Part::Image(image) => self.images.push(image_data(image, reports)?),
                 Part::ToolCall(call) => {
-                    report_cache_mark(call.cache_control.is_some(), reports);
+                    report_cache_mark(call.cache_control, reports);
                     self.calls.push(call);
                 }
                 Part::ToolResult(result) => self.results.push(result),
@@ -101,15 +109,15 @@ fn join<'r>(pieces: &mut Vec<&'r str>, text: &'r str, between: &'static str) {
     pieces.push(text);
 }
 
-fn report_cache_mark(marked: bool, reports: &mut Reports<'_, '_>) {
-    if marked {
-        reports.loss.path("cache_control");
+pub(super) fn report_cache_mark(mark: Option<Raw<'_>>, reports: &mut Reports<'_, '_>) {
+    if let Some(mark) = mark {
+        reports.loss.at("cache_control", mark.bytes());
     }
 }
 
 fn image_data<'r>(image: &'r Image<'_>, reports: &mut Reports<'_, '_>) -> Result<&'r str, Unsupported> {
-    if image.detail.as_ref().is_some_and(|detail| detail != "auto") {
-        reports.loss.path("image_url.detail");
+    if let Some(detail) = image.detail.as_ref().filter(|detail| *detail != "auto") {
+        reports.loss.at("image_url.detail", detail.as_bytes());
     }
     match &image.source {
         ImageSource::Base64 { data, .. } => Ok(data),
@@ -130,8 +138,8 @@ pub(super) fn write_messages(
     writer.key("messages");
     writer.begin_array();
     for message in messages {
-        if message.name.is_some() {
-            reports.loss.path("messages[].name");
+        if let Some(name) = &message.name {
+            reports.loss.at("messages[].name", name.as_bytes());
         }
         let mut turn = Turn::default();
         turn.add(message.role, &message.parts, reports)?;
@@ -200,9 +208,9 @@ fn write_result(
     writer: &mut Writer<'_>,
     reports: &mut Reports<'_, '_>,
 ) -> Result<(), Unsupported> {
-    report_cache_mark(result.cache_control.is_some(), reports);
+    report_cache_mark(result.cache_control, reports);
     if result.is_error {
-        reports.loss.path("is_error");
+        reports.loss.beside("is_error", result.call_id.as_bytes());
     }
     let mut turn = Turn::default();
     turn.add(Role::Tool, &result.parts, reports)?;

@@ -6,6 +6,9 @@ use crate::dialect::Unsupported;
 use crate::ir::{Concept, File, FileSource, Image, ImageSource, Message, Part, Role, ToolResult};
 use crate::json::Writer;
 
+/// A thought that was replayed and goes nowhere.
+const THOUGHT: &str = "messages[].thinking";
+
 pub(super) fn encode(writing: &mut Writing<'_, '_, '_>, w: &mut Writer<'_>) -> Result<(), Unsupported> {
     let request = writing.request;
     // Pictures and files out of tools' results: only text may stand there, so they follow in a user's message.
@@ -123,12 +126,22 @@ fn is_call(part: &Part<'_>) -> bool {
 /// members; else they are lost. Signatures never go anywhere.
 fn replay_thoughts(writing: &mut Writing<'_, '_, '_>, thoughts: &[&Part<'_>], w: &mut Writer<'_>) {
     let taken = writing.own || writing.target.sampling_extensions;
-    let is_lost = |part: &&Part<'_>| match part {
-        Part::Reasoning { text, .. } => !taken && !text.is_empty(),
-        _ => true,
-    };
-    if thoughts.iter().copied().any(|part| is_lost(&part)) {
-        writing.loss.concept(Concept::Thinking);
+    for part in thoughts {
+        let lost = match part {
+            Part::Reasoning { text, .. } => Some(text).filter(|_| !taken),
+            Part::RedactedReasoning { data } => Some(data),
+            _ => None,
+        };
+        if let Some(lost) = lost {
+            writing.loss.quiet_at(THOUGHT, lost.as_bytes());
+            // One without words says nothing to whoever sent it.
+            if !lost.is_empty() {
+                writing.loss.concept(Concept::Thinking);
+            }
+        }
+        if let Part::Reasoning { signature: Some(signature), .. } = part {
+            writing.loss.quiet_at("messages[].content[].signature", signature.as_bytes());
+        }
     }
     if !taken {
         return;
@@ -192,7 +205,7 @@ fn tool<'r>(
         return Ok(());
     };
     if *is_error {
-        writing.loss.path("is_error");
+        writing.loss.beside("is_error", call_id.as_bytes());
     }
     w.string_member("tool_call_id", call_id);
     let own = writing.own;
@@ -246,8 +259,8 @@ fn joined(writing: &mut Writing<'_, '_, '_>, parts: &[&Part<'_>], role: Role, w:
                 pieces.push(between);
             }
             pieces.push(text);
-            if cache_control.is_some() {
-                writing.loss.path("cache_control");
+            if let Some(mark) = cache_control {
+                writing.loss.at("cache_control", mark.bytes());
             }
         }
     }
@@ -350,8 +363,8 @@ fn file_members(
 ) -> Result<(), Unsupported> {
     if let FileSource::Text(text) = &file.source {
         text_members(text, w);
-        if file.name.is_some() {
-            writing.loss.path("title");
+        if let Some(name) = &file.name {
+            writing.loss.at("title", name.as_bytes());
         }
         return Ok(());
     }

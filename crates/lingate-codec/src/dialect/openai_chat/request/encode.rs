@@ -47,7 +47,7 @@ impl Writing<'_, '_, '_> {
     pub(super) fn cache_control(&mut self, mark: Option<Raw<'_>>, w: &mut Writer<'_>) {
         match mark {
             Some(mark) if self.own => w.raw_member("cache_control", mark),
-            Some(_) => self.loss.path("cache_control"),
+            Some(mark) => self.loss.at("cache_control", mark.bytes()),
             None => {}
         }
     }
@@ -206,6 +206,8 @@ fn reasoning(writing: &mut Writing<'_, '_, '_>, w: &mut Writer<'_>) {
     match level {
         Some(level) => w.string_member("reasoning_effort", level.word()),
         None if reasoning.enabled == Some(true) && !reasoning.adaptive => writing.loss.concept(Concept::Reasoning),
+        // How much to think is the model's choice anyway.
+        None if reasoning.adaptive => writing.loss.quiet_concept(Concept::Reasoning),
         None => {}
     }
 }
@@ -253,13 +255,16 @@ fn specials(writing: &mut Writing<'_, '_, '_>, w: &mut Writer<'_>) -> Result<(),
                 w.raw_member(&extra.key, extra.value);
                 continue;
             }
-            _ if empty => continue,
             // Of use to the server that was asked for, and to no other.
             Concept::KeepAlive
             | Concept::ContextLength
             | Concept::RunnerOption
             | Concept::Truncate
-            | Concept::Shift => continue,
+            | Concept::Shift => {
+                writing.loss.quiet_path(extra.path.as_str());
+                continue;
+            }
+            _ if empty => continue,
             Concept::Template => "a prompt template is not taken",
             Concept::Context => "the token context of an earlier answer is not taken",
             Concept::RawPrompt => "a prompt without the model's template is not taken in a chat",

@@ -90,8 +90,8 @@ fn prompt(writing: &mut Writing<'_, '_, '_>, w: &mut Writer<'_>) -> Result<(), U
             match part {
                 Part::Text { text, cache_control } => {
                     texts.push(text);
-                    if cache_control.is_some() {
-                        writing.loss.path("cache_control");
+                    if let Some(mark) = cache_control {
+                        writing.loss.at("cache_control", mark.bytes());
                     }
                 }
                 Part::Image(_) => {
@@ -218,13 +218,16 @@ fn specials(writing: &mut Writing<'_, '_, '_>, w: &mut Writer<'_>) -> Result<(),
                 w.raw_member(&extra.key, extra.value);
                 continue;
             }
-            _ if is_empty(extra.value) => continue,
             // Of use to the server that was asked for, and to no other.
             Concept::KeepAlive
             | Concept::ContextLength
             | Concept::RunnerOption
             | Concept::Truncate
-            | Concept::Shift => continue,
+            | Concept::Shift => {
+                writing.loss.quiet_path(extra.path.as_str());
+                continue;
+            }
+            _ if is_empty(extra.value) => continue,
             Concept::Template => "a prompt template is not taken",
             Concept::Context => "the token context of an earlier answer is not taken",
             _ => {

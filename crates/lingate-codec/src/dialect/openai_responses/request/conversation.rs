@@ -13,6 +13,9 @@ use std::collections::HashSet;
 /// The longest `call_id` that OpenAI takes.
 const MAX_CALL_ID: usize = 64;
 
+/// A thought that was replayed and goes nowhere.
+const THOUGHT: &str = "messages[].thinking";
+
 /// Appends `instructions` and `input`: system prompts that lead are the former, if they are nothing but text.
 pub(super) fn encode<'r>(writing: &mut Writing<'_, 'r, '_>, w: &mut Writer<'_>) -> Result<(), Unsupported> {
     let messages = &writing.request.messages;
@@ -26,9 +29,9 @@ pub(super) fn encode<'r>(writing: &mut Writing<'_, 'r, '_>, w: &mut Writer<'_>) 
         items.turn(writing, message, w)?;
     }
     w.end_array();
-    for (index, message) in messages.iter().enumerate() {
-        if message.name.is_some() && message.role != Role::Tool {
-            writing.loss.path(format!("messages[{index}].name"));
+    for message in messages {
+        if let Some(name) = message.name.as_ref().filter(|_| message.role != Role::Tool) {
+            writing.loss.at("messages[].name", name.as_bytes());
         }
         writing.lose(&message.extra);
     }
@@ -103,6 +106,7 @@ impl<'r> Items<'r> {
                 Part::Reasoning { text, signature } => self.thought(writing, text, signature.as_deref(), w),
                 Part::ToolCall(call) => self.call(writing, call, w),
                 Part::Opaque(opaque) => self.opaque(writing, opaque, w),
+                Part::RedactedReasoning { data } => writing.loss.quiet_at(THOUGHT, data.as_bytes()),
                 _ => {}
             }
         }
@@ -111,9 +115,17 @@ impl<'r> Items<'r> {
 
     /// A thought of OpenAI's goes back as it was. Others go to servers that are known to take more than OpenAI's
     /// own members; else they are left out. A signature of another provider's goes nowhere.
-    fn thought(&mut self, writing: &Writing<'_, '_, '_>, text: &str, signature: Option<&str>, w: &mut Writer<'_>) {
+    fn thought(&mut self, writing: &mut Writing<'_, '_, '_>, text: &str, signature: Option<&str>, w: &mut Writer<'_>) {
         let sealed = signature.and_then(own_in_signature);
         let taken = writing.target.sampling_extensions || (writing.own && signature.is_none());
+        if sealed.is_none() {
+            if !taken {
+                writing.loss.quiet_at(THOUGHT, text.as_bytes());
+            }
+            if let Some(signature) = signature {
+                writing.loss.quiet_at("messages[].content[].signature", signature.as_bytes());
+            }
+        }
         if sealed.is_none() && (text.is_empty() || !taken) {
             return;
         }
@@ -187,7 +199,7 @@ impl<'r> Items<'r> {
         w: &mut Writer<'_>,
     ) -> Result<(), Unsupported> {
         if result.is_error {
-            writing.loss.path("is_error");
+            writing.loss.beside("is_error", result.call_id.as_bytes());
         }
         writing.lose_mark(result.cache_control);
         let custom = self.custom.contains(&*result.call_id);

@@ -49,8 +49,8 @@ impl<'r, 'a> Writing<'_, 'r, 'a> {
 
     /// Reports a cache mark.
     pub(super) fn lose_mark(&mut self, mark: Option<Raw<'_>>) {
-        if mark.is_some() {
-            self.loss.path("cache_control");
+        if let Some(mark) = mark {
+            self.loss.at("cache_control", mark.bytes());
         }
     }
 }
@@ -140,9 +140,11 @@ fn bounds(writing: &mut Writing<'_, '_, '_>, w: &mut Writer<'_>) {
         }
         w.integer_member("max_output_tokens", limit.max(MIN_OUTPUT_TOKENS));
     }
-    let top = request.top_logprobs.filter(|_| request.logprobs == Some(true));
-    if let Some(top) = top {
-        w.integer_member("top_logprobs", top);
+    match request.top_logprobs {
+        Some(top) if request.logprobs == Some(true) => w.integer_member("top_logprobs", top),
+        // Without the tokens' own probabilities, which nobody asked for, there are none of others.
+        Some(_) => writing.loss.quiet_concept(Concept::TopLogprobs),
+        None => {}
     }
     include(writing, w);
 }
@@ -211,6 +213,10 @@ fn reasoning(writing: &mut Writing<'_, '_, '_>, w: &mut Writer<'_>) {
     let level = if reasoning.is_off() { Some(Effort::None) } else { reasoning.level() };
     let shown = reasoning.enabled == Some(true) && !reasoning.adaptive;
     if level.is_none() && special.is_none() && !shown {
+        if reasoning.adaptive {
+            // How much to think is the model's choice anyway.
+            writing.loss.quiet_concept(Concept::Reasoning);
+        }
         return;
     }
     w.key("reasoning");
@@ -269,13 +275,16 @@ fn specials(writing: &mut Writing<'_, '_, '_>, w: &mut Writer<'_>) -> Result<(),
                 w.raw_member(&extra.key, extra.value);
                 continue;
             }
-            _ if empty => continue,
             // Of use to the server that was asked for, and to no other.
             Concept::KeepAlive
             | Concept::ContextLength
             | Concept::RunnerOption
             | Concept::Truncate
-            | Concept::Shift => continue,
+            | Concept::Shift => {
+                writing.loss.quiet_path(extra.path.as_str());
+                continue;
+            }
+            _ if empty => continue,
             Concept::Modalities if text_only(extra.value) => continue,
             Concept::Modalities | Concept::AudioOutput => "answers other than text are not given",
             Concept::Template => "a prompt template is not taken",

@@ -119,9 +119,7 @@ fn file_members(writing: &mut Writing<'_, '_, '_>, file: &File<'_>, w: &mut Writ
     if let FileSource::Text(text) = &file.source {
         w.string_member("type", "input_text");
         w.string_member("text", text);
-        if file.name.is_some() {
-            writing.loss.path("title");
-        }
+        lose_name(writing, file);
         return Ok(());
     }
     w.string_member("type", "input_file");
@@ -135,9 +133,7 @@ fn file_members(writing: &mut Writing<'_, '_, '_>, file: &File<'_>, w: &mut Writ
         }
         // Only data has a name of its own here.
         FileSource::Url(url) => {
-            if file.name.is_some() {
-                writing.loss.path("title");
-            }
+            lose_name(writing, file);
             w.string_member("file_url", url);
         }
         FileSource::FileId(id) if writing.kin => w.string_member("file_id", id),
@@ -146,4 +142,10 @@ fn file_members(writing: &mut Writing<'_, '_, '_>, file: &File<'_>, w: &mut Writ
         }
     }
     Ok(())
+}
+
+fn lose_name(writing: &mut Writing<'_, '_, '_>, file: &File<'_>) {
+    if let Some(name) = &file.name {
+        writing.loss.at("title", name.as_bytes());
+    }
 }

@@ -104,7 +104,9 @@ fn schema(parameters: Option<Raw<'_>>, own: bool, w: &mut Writer<'_>) {
 
 /// A tool that takes free text, as the chat API declares it.
 fn custom<'a>(kind: &str, raw: Raw<'a>) -> Option<Object<'a>> {
-    if kind == "custom" { raw.object()?.given("custom")?.object() } else { None }
+    let custom = raw.object().filter(|_| kind == "custom")?.given("custom")?.object()?;
+    // Without a name it is refused like one of an unknown kind.
+    custom.string("name").is_some().then_some(custom)
 }
 
 /// The same here: flat, its grammar too.

@@ -4,6 +4,7 @@ use super::super::blocks::InIr;
 use super::super::kept::Kept;
 use super::super::turns::{Item, Turn, Turns, is_sent, keeps_signatures};
 use super::super::write_input;
+use super::breakpoints::{self, Breakpoints};
 use super::call_ids::CallIds;
 use super::plain_text;
 use crate::dialect::{Target, Unsupported};
@@ -23,8 +24,16 @@ pub(super) fn write(
     writer: &mut Writer<'_>,
 ) -> Result<(), Unsupported> {
     let native = request.family == Family::Anthropic;
-    let mut content =
-        Content { request, target, native, kept: Kept::new(request), ids: CallIds::default(), loss, writer };
+    let mut content = Content {
+        request,
+        target,
+        native,
+        kept: Kept::new(request),
+        breakpoints: Breakpoints::of(request),
+        ids: CallIds::default(),
+        loss,
+        writer,
+    };
     if !turns.system.is_empty() {
         content.writer.key("system");
         content.items(&[], &turns.system)?;
@@ -45,6 +54,7 @@ struct Content<'c, 'w, 'a> {
     target: &'c Target<'c>,
     native: bool,
     kept: Kept<'c>,
+    breakpoints: Breakpoints,
     ids: CallIds,
     loss: &'c mut Loss,
     writer: &'c mut Writer<'w>,
@@ -90,6 +100,7 @@ impl Content<'_, '_, '_> {
             && let [item] = items
             && let Some(text) = plain_text(item.part)
             && !self.kept.has(item.message, InIr { part: item.index, inner: None })
+            && !self.breakpoints.has(item.message, item.index)
         {
             self.writer.string(text);
             return Ok(());
@@ -151,6 +162,9 @@ impl Content<'_, '_, '_> {
             Part::ToolResult(result) => self.result(result, message, place)?,
             Part::Audio(_) | Part::Opaque(_) => {}
         }
+        if place.inner.is_none() && self.breakpoints.has(message, place.part) {
+            self.writer.json_member("cache_control", breakpoints::MARK);
+        }
         self.kept.write(message, place, self.writer);
         self.writer.end_object();
         Ok(())
@@ -161,8 +175,8 @@ impl Content<'_, '_, '_> {
     }
 
     fn image(&mut self, image: &Image<'_>, message: usize, place: InIr) -> Result<(), Unsupported> {
-        if image.detail.as_ref().is_some_and(|detail| detail != "auto") {
-            self.loss.path("image_url.detail");
+        if let Some(detail) = image.detail.as_ref().filter(|detail| *detail != "auto") {
+            self.loss.at("image_url.detail", detail.as_bytes());
         }
         self.writer.string_member("type", "image");
         match &image.source {
@@ -338,16 +352,24 @@ impl Content<'_, '_, '_> {
         Ok(())
     }
 
-    /// Names of speakers, and unknown members of messages from elsewhere, have no place here.
+    /// Names of speakers, thoughts that nobody signed, and unknown members of messages from elsewhere have no place
+    /// here.
     fn report_names(&mut self) {
         for (index, message) in self.request.messages.iter().enumerate() {
             if message.name.is_some() && message.role != Role::Tool {
                 self.loss.path(format!("messages[{index}].name"));
             }
-            if !self.native {
-                for extra in &message.extra {
-                    self.loss.path(extra.path.as_str());
+            for part in message.parts.iter().filter(|part| !is_sent(part, self.native)) {
+                match part {
+                    Part::Reasoning { text, .. } => self.loss.quiet_at("messages[].thinking", text.as_bytes()),
+                    Part::RedactedReasoning { data } => self.loss.quiet_at("messages[].thinking", data.as_bytes()),
+                    // A blank text says nothing.
+                    _ => {}
                 }
+            }
+            if !self.native {
+                let lost = message.extra.iter().filter(|extra| !self.breakpoints.took(index, message, extra));
+                lost.for_each(|extra| self.loss.path(extra.path.as_str()));
             }
         }
     }

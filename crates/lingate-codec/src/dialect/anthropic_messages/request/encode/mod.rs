@@ -7,6 +7,7 @@ use crate::dialect::{Target, Unsupported};
 use crate::ir::{Concept, Family, Loss, MaxTokens, Part, Request, ResponseFormat};
 use crate::json::{Raw, Writer};
 
+mod breakpoints;
 mod call_ids;
 mod content;
 
@@ -23,7 +24,11 @@ pub(in super::super) fn encode(
     let max_tokens = match request.max_tokens {
         Some(MaxTokens::Limit(limit)) => (limit, true),
         // A bound must be given here.
-        Some(MaxTokens::Unbounded | MaxTokens::FillContext) | None => (target.default_max_tokens, false),
+        Some(MaxTokens::Unbounded | MaxTokens::FillContext) => {
+            loss.quiet_concept(Concept::MaxTokens);
+            (target.default_max_tokens, false)
+        }
+        None => (target.default_max_tokens, false),
     };
     if turns.lost_thoughts {
         loss.concept(Concept::Thinking);
@@ -61,6 +66,11 @@ fn refuse(request: &Request<'_>, target: &Target<'_>) -> Result<(), Unsupported>
     }
     if request.sampling.logit_bias.is_some_and(|bias| !is_empty(bias)) {
         return no(Concept::LogitBias, "token biases are not taken");
+    }
+    let by_schema = matches!(request.response_format, Some(ResponseFormat::JsonSchema { .. }));
+    // The API refuses it for these models. A schema is not something to be passed over.
+    if by_schema && request.family != Family::Anthropic && !thinking::knows_schemas(&request.model) {
+        return no(Concept::ResponseFormat, "answers by a JSON schema are not given by this model");
     }
     for (concept, extra) in &request.special {
         let asked = match concept {
@@ -188,7 +198,12 @@ fn write_thinking(request: &Request<'_>, plan: Plan, writer: &mut Writer<'_>) {
 fn write_output_config(request: &Request<'_>, plan: Plan, loss: &mut Loss, writer: &mut Writer<'_>) {
     let native = request.family == Family::Anthropic;
     let schema = match &request.response_format {
-        Some(ResponseFormat::JsonSchema { schema, .. }) => Some(*schema),
+        Some(ResponseFormat::JsonSchema { schema, description, .. }) => {
+            if let Some(description) = description {
+                loss.at("response_format.json_schema.description", description.as_bytes());
+            }
+            Some(*schema)
+        }
         Some(ResponseFormat::JsonObject) => {
             loss.concept(Concept::ResponseFormat);
             None
@@ -257,8 +272,8 @@ fn write_others(request: &Request<'_>, loss: &mut Loss, writer: &mut Writer<'_>)
             | Concept::ContextLength
             | Concept::RunnerOption
             | Concept::Truncate
-            | Concept::Shift
-            | Concept::StreamOptions => {}
+            | Concept::Shift => loss.quiet_path(extra.path.as_str()),
+            Concept::StreamOptions => {}
             Concept::SafetyIdentifier if request.metadata.user.is_none() => {}
             _ if is_empty(extra.value) => {}
             Concept::Modalities => {}
