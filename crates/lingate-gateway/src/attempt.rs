@@ -55,13 +55,19 @@ impl Attempt {
 ///
 /// # Errors
 /// The client has heard nothing for too long: the try itself, still under way.
-pub(crate) async fn unless_silent(attempt: Attempt, silence: &mut Silence) -> Result<Ended, Running> {
+// No `async fn`: the try goes into its box at once, and takes no room in the future of a request that wants no stream.
+pub(crate) fn unless_silent(
+    attempt: Attempt,
+    silence: &mut Silence,
+) -> impl Future<Output = Result<Ended, Running>> + Send {
     let mut running: Running = Box::pin(attempt.run());
-    let ended = poll_fn(|cx| match running.as_mut().poll(cx) {
-        Poll::Ready(ended) => Poll::Ready(Some(ended)),
-        Poll::Pending => silence.poll(cx).map(|()| None),
-    });
-    ended.await.ok_or(running)
+    async move {
+        let ended = poll_fn(|cx| match running.as_mut().poll(cx) {
+            Poll::Ready(ended) => Poll::Ready(Some(ended)),
+            Poll::Pending => silence.poll(cx).map(|()| None),
+        });
+        ended.await.ok_or(running)
+    }
 }
 
 /// Notes a request's failure; the operator's own words, where they are to stand in its place.

@@ -62,7 +62,7 @@ pub(crate) async fn serve(exchange: &Exchange<'_>, dialect: DialectId, operation
 /// A whole answer after it was stored; a stream stores itself at its end.
 async fn kept(client: &Client, response: Response<Body>) -> Response<Body> {
     match &client.keep {
-        Some(keep) => keep.response(response).await,
+        Some(keep) => Box::pin(keep.response(response)).await,
         None => response,
     }
 }
@@ -92,16 +92,19 @@ async fn attempts(
         let result = match &mut silence {
             None => attempt(exchange, model, target, client, &outgoing, recorder).await,
             Some(patience) => {
-                let attempt = Attempt {
-                    client: client.clone(),
-                    model: model.clone(),
-                    target: index,
-                    call: call(exchange, model, &outgoing),
-                    outgoing,
-                    recorder: recorder.take(),
-                    stop: exchange.gateway.stop.clone(),
-                };
-                match unless_silent(attempt, patience).await {
+                let heard = unless_silent(
+                    Attempt {
+                        client: client.clone(),
+                        model: model.clone(),
+                        target: index,
+                        call: call(exchange, model, &outgoing),
+                        outgoing,
+                        recorder: recorder.take(),
+                        stop: exchange.gateway.stop.clone(),
+                    },
+                    patience,
+                );
+                match heard.await {
                     Ok(ended) => {
                         *recorder = ended.recorder;
                         ended.result
