@@ -13,12 +13,15 @@ from report import short
 
 AT_ONCE = 8
 JWT_SECONDS = 15
+# What Open WebUI speaks besides chat completions.
+DIALECTS = ["openai_responses", "anthropic_messages"]
 
 
-def gateway_config(url, credential):
-    """The lingate in front of Open WebUI that serves all that it lists."""
+def gateway_config(url, credential, dialects=()):
+    """The lingate in front of Open WebUI that serves all that it lists; `dialects` are relayed as they are."""
     endpoint = {"name": "webui", "type": "openwebui", "url": url, **credential, "expose_models": True}
-    return {"clients": {"auth": "open"}, "endpoints": [endpoint]}
+    endpoint |= {"dialects": list(dialects)} if dialects else {}
+    return {"keep_alive": "400ms", "clients": {"auth": "open"}, "endpoints": [endpoint]}
 
 
 def ask(url, model, text=samples.SAID):
@@ -107,6 +110,23 @@ def rich(report, gateway):
     report.check("POST /v1/messages", texts == [samples.SAID], texts or short(message))
 
 
+def messages(report, gateway):
+    """Anthropic's dialect, which this lingate relays: it is one of Open WebUI's own."""
+    report.section("lingate in front of Open WebUI: POST /v1/messages, relayed")
+    for model in ("openai.assistant", "assistant"):
+        body = {"model": model, "max_tokens": 100, "messages": samples.user(samples.SAID)}
+        whole = web.post(f"{gateway.url}/v1/messages", body)
+        texts = [block.get("text") for block in whole.json().get("content", [])]
+        good = whole.status == 200 and texts == [samples.SAID]
+        report.check(f"{model}, whole", good, texts if good else f"{whole.status} {short(whole.text)}")
+        stream = web.stream(f"{gateway.url}/v1/messages", {**body, "stream": True})
+        deltas = [event.get("delta", {}) for _, event in stream.events() if event["type"] == "content_block_delta"]
+        text = "".join(delta.get("text", "") for delta in deltas)
+        last = stream.events()[-1][1]["type"] if stream.events() else short(stream.lines)
+        good = text == samples.SAID and last == "message_stop"
+        report.check(f"{model}, streamed", good, f"{text!r}, {len(deltas)} pieces, {last}")
+
+
 def ollama_chat(url, body, stream):
     """An Ollama chat, whole or streamed."""
     if stream:
@@ -183,7 +203,8 @@ def api_key(report, webui, client, start):
 def lost_session(report, webui, gateway, secret):
     """Open WebUI forgets all sessions (its signing key changes); lingate signs in again once, unseen by its clients."""
     report.section("lingate in front of Open WebUI: the session is refused")
-    webui.restart(secret)
+    # What the setting does is looked at afterwards.
+    webui.restart(secret, ENABLE_RESPONSES_API_STATEFUL="true")
     before = webui.sign_ins()
     answers = ask_at_once(gateway.url, "assistant")
     seen = f"{answers.count(samples.SAID)} of {AT_ONCE} right"
@@ -243,8 +264,12 @@ def wrong_password(report, webui, start):
         ask(gateway.url, "assistant")
     count = webui.sign_ins() - before
     report.check("20 more requests do not hammer the sign-in", 1 <= count <= 2, f"{count} sign-ins in all")
-    warned = [line for line in gateway.program.log().splitlines() if "no Open WebUI session" in line]
-    report.check("lingate's log says it", warned, short(warned[0]) if warned else "nothing")
+
+    def warned():
+        return [line for line in gateway.program.log().splitlines() if "no Open WebUI session" in line]
+
+    # It is written beside the answers, not before them.
+    report.check("lingate's log says it", True, short(processes.until("the warning in lingate's log", 5, warned)[0]))
 
 
 def no_secrets(report, gateways, secrets):

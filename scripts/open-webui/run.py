@@ -20,6 +20,8 @@ import as_backend
 import as_client
 import installation
 import processes
+import responses
+import vectors
 import web
 from report import Report, short
 
@@ -58,17 +60,16 @@ def sign_up(report, webui, password):
 
 def as_a_client(report, client, gateway, key):
     """Open WebUI -> lingate."""
-    with_responses = as_client.speaks_responses(gateway, key)
-    report.part(as_client.connect, report, client, gateway, key, with_responses)
-    report.part(as_client.lists, report, client, with_responses)
+    report.part(as_client.connect, report, client, gateway, key)
+    report.part(as_client.lists, report, client)
     for part in (as_client.texts, as_client.ollama_routes, as_client.rich, as_client.messages):
         report.part(part, report, client)
-    models = [f"{as_client.OPENAI}.assistant", f"{as_client.OPENAI}.tool-user", "tool-user", "thinker"]
-    if with_responses:
-        report.part(as_client.responses, report, client)
-        models.append(f"{as_client.RESPONSES}.assistant")
-    for model in models:
-        report.part(as_client.page_chat, report, client, model)
+    for part in (responses.chats, responses.own_route, vectors.as_a_client, vectors.count_as_a_client):
+        report.part(part, report, client)
+    report.part(vectors.documents, report, client, gateway, key)
+    for prefix in (f"{as_client.OPENAI}.", f"{as_client.RESPONSES}.", ""):
+        for model in ("assistant", "tool-user", "thinker", "slow"):
+            report.part(as_client.page_chat, report, client, f"{prefix}{model}")
 
 
 def as_a_backend(report, webui, client, start, python, password):
@@ -77,8 +78,10 @@ def as_a_backend(report, webui, client, start, python, password):
     wrong = as_backend.gateway_config(webui.url, {"email": EMAIL, "password": password + "x"})
     before = webui.sign_ins()
     gateway = start("in-front", right)
-    for part in (as_backend.plain_http, as_backend.rich):
+    for part in (as_backend.plain_http, as_backend.rich, vectors.in_front):
         report.part(part, report, gateway)
+    prefixed = [f"{prefix}.assistant" for prefix in (as_client.RESPONSES, as_client.OPENAI)]
+    report.part(responses.in_front, report, responses.TRANSLATED, gateway, ["assistant", *prefixed])
     report.part(as_backend.ollama_client, report, gateway, python)
     report.part(as_backend.one_session, report, webui, gateway, before)
     password_file = webui.folder / "password"
@@ -87,12 +90,18 @@ def as_a_backend(report, webui, client, start, python, password):
     report.part(
         as_backend.flags_alone, report, webui, lambda options: start("flags", None, options), EMAIL, password_file
     )
+    spoken = as_backend.gateway_config(webui.url, {"email": EMAIL, "password": password}, as_backend.DIALECTS)
+    native = start("native", spoken)
+    report.part(responses.in_front, report, responses.RELAYED, native, prefixed)
+    report.part(as_backend.messages, report, native)
     report.part(as_backend.api_key, report, webui, client, lambda config: start("api-key", config))
     report.part(as_backend.wrong_password, report, webui, lambda: start("wrong-password", wrong))
     report.part(as_backend.lost_session, report, webui, gateway, secrets.token_urlsafe(32))
     # The driver's own session is gone too.
     signed_in = web.post(f"{webui.url}/api/v1/auths/signin", {"email": EMAIL, "password": password})
     client = as_client.Client(webui.url, signed_in.json()["token"])
+    model = f"{as_client.RESPONSES}.tool-user"
+    report.part(as_client.page_chat, report, client, model, ", ENABLE_RESPONSES_API_STATEFUL")
     report.part(as_backend.expired_session, report, webui, client, lambda: start("short-sessions", right))
 
 

@@ -4,6 +4,9 @@
 SAID = "The quick brown fox jumps over the lazy dog."
 WEATHER = "Sunny, 24 degrees"
 
+# The members of a chunk that say something.
+SAYING = ("content", "reasoning_content", "tool_calls")
+
 # A picture of one pixel.
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 
@@ -98,6 +101,15 @@ def from_ollama(events):
             chat.finish = line.get("done_reason")
             chat.usage = {name: line.get(name) for name in ("prompt_eval_count", "eval_count")}
     return chat
+
+
+def signs_of_life(stream):
+    """What a stream said only to be heard: SSE comments, and chunks that say nothing. Open WebUI makes these of the
+    empty lines of an Ollama stream, each with `finish_reason: stop`."""
+    comments = sum(line.startswith(":") for _, line in stream.lines)
+    choices = [choice for _, chunk in stream.events() for choice in chunk.get("choices", [])]
+    silent = [choice for choice in choices if not any(choice["delta"].get(name) for name in SAYING)]
+    return comments + len(silent)
 
 
 def counted(usage):

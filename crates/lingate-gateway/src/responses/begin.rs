@@ -154,7 +154,9 @@ async fn referred(
     Ok(found)
 }
 
-/// All items of the conversation: the past, then the request's own, its references replaced.
+/// All items of the conversation: the past, then the request's own, its references replaced. A call or result of the
+/// past that the request says again, as Open WebUI 0.12.4 does, is the same one: two calls of one id are refused by
+/// upstreams.
 fn conversation<'i>(
     past: &[Raw<'i>],
     referred: &'i HashMap<String, Option<Vec<u8>>>,
@@ -162,8 +164,13 @@ fn conversation<'i>(
     passed_on: bool,
 ) -> Result<Vec<Item<'i>>, ApiError> {
     let known: HashSet<_> = past.iter().filter_map(|item| items::id(*item)).collect();
+    let calls: HashSet<_> = past.iter().filter_map(|item| items::call(*item)).collect();
+    let is_repeated = |item: Raw<'_>| !calls.is_empty() && items::call(item).is_some_and(|call| calls.contains(&call));
     let mut out: Vec<_> = past.iter().map(|raw| Item { raw: *raw, old: true }).collect();
     for (index, raw) in elements(list).enumerate() {
+        if is_repeated(raw) {
+            continue;
+        }
         let id = if referred.is_empty() { None } else { items::reference(raw) };
         let Some(id) = id else {
             out.push(Item { raw, old: false });

@@ -50,6 +50,12 @@ pub(super) fn id<'a>(item: Raw<'a>) -> Option<Cow<'a, str>> {
     item.object()?.string("id")
 }
 
+/// What a call or its result is known by: its kind and `call_id`. A call that was cut off in the middle was never made.
+pub(super) fn call<'a>(item: Raw<'a>) -> Option<(Cow<'a, str>, Cow<'a, str>)> {
+    let object = item.object().filter(|_| !is_cut_call(item))?;
+    Some((object.string("type")?, object.string("call_id")?))
+}
+
 /// An item of a conversation on its way into a request.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Item<'i> {

@@ -134,6 +134,39 @@ async fn items_of_any_kind_are_said_again() {
 }
 
 /// An id that is another's, was deleted, or never was: the same answer, and nothing goes upstream.
+/// Open WebUI goes on from an answer and says all calls and results of the turn again.
+#[tokio::test]
+async fn a_call_that_is_said_again_is_the_same_call() {
+    let up = Upstream::start().await;
+    let gateway = Plan::default().start("vllm", &up).await;
+    let tools = json!([{"type": "function", "name": "look", "parameters": {"type": "object"}}]);
+    let call = |id: &str| json!({"type": "function_call", "call_id": id, "name": "look", "arguments": "{}"});
+    let result = |id: &str| json!({"type": "function_call_output", "call_id": id, "output": format!("seen {id}")});
+    let turns = [
+        (json!([{"role": "user", "content": "hi"}]), "call_1"),
+        (json!([call("call_1"), result("call_1")]), "call_2"),
+        (json!([call("call_1"), result("call_1"), call("call_2"), result("call_2")]), "call_3"),
+    ];
+    let mut previous = Value::Null;
+    for (turn, (input, next)) in turns.into_iter().enumerate() {
+        let asked = json!([{"id": next, "type": "function", "function": {"name": "look", "arguments": "{}"}}]);
+        let mut answer: Value = serde_json::from_str(&chat("")).unwrap();
+        answer["choices"][0] = json!({"index": 0, "finish_reason": "tool_calls",
+            "message": {"role": "assistant", "content": null, "tool_calls": asked}});
+        up.once(json(answer.to_string()));
+        let body = json!({"input": input, "tools": tools, "previous_response_id": previous});
+        previous = json!(created(&gateway, "k", body).await);
+        let seen = up.next_request().await.json();
+        let ids = |name: &str| -> Vec<Value> {
+            let messages = seen["messages"].as_array().unwrap().iter();
+            messages.map(|m| m.pointer(name).cloned().unwrap_or_default()).filter(|id| !id.is_null()).collect()
+        };
+        let expected: Vec<Value> = (1..=turn).map(|number| json!(format!("call_{number}"))).collect();
+        assert_eq!(ids("/tool_calls/0/id"), expected, "turn {turn}: {seen}");
+        assert_eq!(ids("/tool_call_id"), expected, "turn {turn}: {seen}");
+    }
+}
+
 #[tokio::test]
 async fn an_answer_is_its_makers_alone() {
     let up = Upstream::start().await;

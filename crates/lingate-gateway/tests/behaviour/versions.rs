@@ -99,6 +99,19 @@ async fn an_estimate_says_that_it_is_one() {
 }
 
 #[tokio::test]
+async fn an_endpoint_that_speaks_it_too_is_asked_where_it_serves_it() {
+    let kinds = [("vllm", "/v1/messages"), ("ollama", "/v1/messages"), ("openwebui", "/api/v1/messages")];
+    for (kind, path) in kinds {
+        let up = Upstream::start().await;
+        let plan = Plan { endpoint: "dialects: [anthropic_messages],", ..Plan::default() };
+        let gateway = plan.start(kind, &up).await;
+        up.once(json(Tongue::Anthropic.whole("hello")));
+        assert_eq!(ask(&gateway, request("2023-06-01")).await.status, 200, "{kind}");
+        assert_eq!(up.next_request().await.path, path, "{kind}");
+    }
+}
+
+#[tokio::test]
 async fn an_open_webui_is_asked_and_may_refuse() {
     let up = Upstream::start().await;
     let gateway = plain("openwebui", &up).await;

@@ -26,12 +26,13 @@ pub(super) const BACKEND: Backend = Backend {
     name: "openwebui",
     routes: &[CHAT],
     optional_routes: &[
-        (DialectId::AnthropicMessages, Operation::Chat, "/messages"),
+        // Its errors are not in Anthropic's form, and its streams count no tokens: not for all (0.12.4).
+        (DialectId::AnthropicMessages, Operation::Chat, "/v1/messages"),
         // Beside `/api`, where there is none (0.12.4).
         (DialectId::OpenAiResponses, Operation::Chat, "/../openai/responses"),
     ],
     signs_in: true,
-    // Of `/api/v1/messages`, which it serves without streaming usage; counts are asked of it, and may be refused.
+    // Counts are asked of it, and may be refused.
     count_path: Some("/v1/messages/count_tokens"),
     ..OPENAI_COMPATIBLE
 };
