@@ -1,7 +1,7 @@
 //! What a long request needs of memory on its way to an upstream: at most two and a half times its own length, of
 //! which the body that came in is one. A program of its own, because its allocator counts all that it does.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 #[expect(dead_code, reason = "shared with the tests over sockets, which need the address")]
 mod support;
