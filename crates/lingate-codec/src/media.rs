@@ -9,10 +9,7 @@ pub fn sniff_base64(base64: &str) -> Option<&'static str> {
     let head = base64.as_bytes();
     let head = &head[..head.len().min(24) & !3];
     let mut bytes = Vec::with_capacity(18);
-    base64_simd::STANDARD.decode_append(head, &mut bytes).ok().or_else(|| {
-        bytes.clear();
-        base64_simd::STANDARD_NO_PAD.decode_append(base64.as_bytes(), &mut bytes).ok()
-    })?;
+    base64_simd::STANDARD.decode_append(head, &mut bytes).ok()?;
     sniff(&bytes)
 }
 
@@ -51,23 +48,27 @@ pub fn split_data_url(url: &str) -> Option<(&str, &str)> {
 /// # Errors
 /// Any other URL comes back as it was.
 pub fn take_data_url(url: Cow<'_, str>) -> Result<(Cow<'_, str>, Cow<'_, str>), Cow<'_, str>> {
-    let Some((said, data)) = split_data_url(&url) else { return Err(url) };
+    let Some((_, data)) = split_data_url(&url) else { return Err(url) };
     let (sniffed, start) = (sniff_base64(data), url.len() - data.len());
     Ok(match url {
         Cow::Borrowed(url) => {
             let said = split_data_url(url).map_or("", |(said, _)| said);
             (Cow::Borrowed(sniffed.unwrap_or(said)), Cow::Borrowed(url.get(start..).unwrap_or_default()))
         }
-        Cow::Owned(ref owned) => {
+        Cow::Owned(mut data) => {
+            let said = split_data_url(&data).map_or("", |(said, _)| said);
             let media_type = sniffed.map_or_else(|| Cow::Owned(said.to_owned()), Cow::Borrowed);
-            (media_type, Cow::Owned(owned.get(start..).unwrap_or_default().to_owned()))
+            // In place: it may be most of a long request.
+            data.drain(..start);
+            (media_type, Cow::Owned(data))
         }
     })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{sniff_base64, split_data_url};
+    use super::{sniff_base64, split_data_url, take_data_url};
+    use std::borrow::Cow;
 
     #[test]
     fn pictures_are_known_by_their_first_bytes() {
@@ -94,5 +95,19 @@ mod tests {
         assert_eq!(split_data_url("data:text/plain,hello"), None);
         assert_eq!(split_data_url("https://x.invalid/a.png"), None);
         assert_eq!(split_data_url("dat"), None);
+    }
+
+    #[test]
+    fn data_urls_are_taken_apart_whoever_owns_them() {
+        for (url, expected) in [
+            ("data:image/png;base64,/9j/4AAQ", Ok(("image/jpeg", "/9j/4AAQ"))),
+            ("data:text/x;a=b;base64,aGVsbG8=", Ok(("text/x", "aGVsbG8="))),
+            ("https://x.invalid/a.png", Err("https://x.invalid/a.png")),
+        ] {
+            for url in [Cow::Borrowed(url), Cow::Owned(url.to_owned())] {
+                let taken = take_data_url(url);
+                assert_eq!(taken.as_ref().map(|(kind, data)| (&**kind, &**data)).map_err(|url| &**url), expected);
+            }
+        }
     }
 }

@@ -13,7 +13,7 @@ use crate::upstream::Segments;
 use bytes::Bytes;
 use lingate_codec::dialect::{Dialect, DialectId, Envelope, RelayWants, Unsupported, malformed, parse_object, path_of};
 use lingate_codec::ir::{ApiError, Concept, Loss, Message, Operation, Request, Role};
-use lingate_codec::json::{Edits, Object, Raw};
+use lingate_codec::json::{Edits, Object, Raw, rewrite};
 use lingate_config::{HostedTools, StreamMode};
 
 pub(crate) use window::KnownContext;
@@ -109,7 +109,9 @@ fn translate(incoming: &Incoming<'_>, request: Request<'_>, plan: &Plan<'_>) -> 
     let Some(path) = endpoint.native(DialectId::OpenAiResponses, Operation::Chat) else {
         return re_encode(incoming, request, plan, own);
     };
-    re_encode(incoming, request.clone(), plan, own).or_else(|refusal| {
+    re_encode(incoming, request, plan, own).or_else(|refusal| {
+        // Read again, because a copy for the few that come here would be one for all.
+        let request = incoming.dialect.dialect().decode_request(incoming.operation, incoming.body)?;
         let other = (DialectId::OpenAiResponses, Operation::Chat, path);
         re_encode(incoming, request, plan, other).map_err(|_| refusal)
     })
@@ -140,11 +142,11 @@ fn relay(incoming: &Incoming<'_>, plan: &Plan<'_>, path: &'static str) -> Result
         edited(edits, object, incoming.body)
     } else {
         // Both may edit one member (Ollama's options), so one goes after the other.
-        let stripped = edits.apply_to_vec(object);
+        let stripped = Bytes::from(edits.apply_to_vec(object));
         let object = parse_object(&stripped)?;
         let mut edits = Edits::new();
         members::apply(&place, &object, &model.config, window.num_ctx, &mut edits);
-        edits.apply_to_vec(&object).into()
+        edited(edits, &object, &stripped)
     };
     Ok(Outgoing {
         body,
@@ -210,20 +212,11 @@ fn re_encode<'a>(
         lossless(model, backend.name, &loss.quiet_paths_in(incoming.body, spelt))?;
     }
     let (body, warning) = finish(dialect, body, plan)?;
-    Ok(Outgoing {
-        body: body.into(),
-        path: Path::Native(path),
-        dialect,
-        operation,
-        relay: false,
-        stream,
-        lost,
-        warning,
-    })
+    Ok(Outgoing { body, path: Path::Native(path), dialect, operation, relay: false, stream, lost, warning })
 }
 
-/// Configured members and strips, applied to an encoded body; and a warning for the client.
-fn finish(dialect: &dyn Dialect, mut body: Vec<u8>, plan: &Plan<'_>) -> Result<(Vec<u8>, Option<String>), Failure> {
+/// Configured members and strips, applied to an encoded body without another copy of it; and a warning for the client.
+fn finish(dialect: &dyn Dialect, mut body: Vec<u8>, plan: &Plan<'_>) -> Result<(Segments, Option<String>), Failure> {
     let strip = &plan.target.endpoint.config.strip;
     if !strip.is_empty() {
         // The dialect knows where its members stand (Ollama's options), as for a relayed body.
@@ -231,20 +224,20 @@ fn finish(dialect: &dyn Dialect, mut body: Vec<u8>, plan: &Plan<'_>) -> Result<(
         let object = parse_object(&body)?;
         let mut edits = Edits::new();
         dialect.relay_edits(&object, &wants, &mut edits);
-        body = edits.apply_to_vec(&object);
+        let segments = edits.apply(&object);
+        rewrite(&mut body, segments);
     }
+    let body = Bytes::from(body);
     let config = &plan.model.config;
     if config.defaults.is_empty() && config.force.is_empty() && !dialect.cuts_in_silence() {
-        return Ok((body, None));
+        return Ok((body.into(), None));
     }
     let object = parse_object(&body)?;
     let window = window::of(dialect, &object, 0, plan);
     let mut edits = Edits::new();
     members::apply(&|member| dialect.place(member), &object, config, window.num_ctx, &mut edits);
-    if edits.is_empty() {
-        return Ok((body, window.warning));
-    }
-    Ok((edits.apply_to_vec(&object), window.warning))
+    let body = if edits.is_empty() { body.clone().into() } else { edited(edits, &object, &body) };
+    Ok((body, window.warning))
 }
 
 /// Of an answer that changes its form the first choice is read.

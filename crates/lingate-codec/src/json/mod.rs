@@ -15,7 +15,7 @@ mod write;
 pub use object::{Member, Object};
 pub use pull::Pull;
 pub use raw::{Elements, Kind, Raw};
-pub use splice::{Edits, Segment};
+pub use splice::{Edits, Segment, rewrite};
 pub use write::Writer;
 
 /// Why a text is not JSON, or not the JSON that was asked for.

@@ -13,6 +13,22 @@ pub enum Segment {
     New(Vec<u8>),
 }
 
+/// Makes of a text what its segments say, in its own buffer: for long texts of which nobody needs the former state.
+/// What is kept moves once for each piece that is new or gone before it.
+pub fn rewrite(text: &mut Vec<u8>, segments: Vec<Segment>) {
+    let (mut end, mut new) = (text.len(), Vec::new());
+    for segment in segments.into_iter().rev() {
+        match segment {
+            Segment::New(bytes) => new = [bytes, new].concat(),
+            Segment::Kept(kept) => {
+                text.splice(kept.end..end, std::mem::take(&mut new));
+                end = kept.start;
+            }
+        }
+    }
+    text.splice(..end, new);
+}
+
 /// Edits to one object's text, collected in any order, applied in one pass. Edits must not overlap; of two that
 /// do, the one asked for first is kept.
 #[derive(Debug, Default)]

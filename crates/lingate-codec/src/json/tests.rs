@@ -1,6 +1,6 @@
 //! The reader against serde_json, and edits that leave the rest alone.
 
-use super::{Edits, JsonError, Object, Raw, Writer};
+use super::{Edits, JsonError, Object, Raw, Segment, Writer, rewrite};
 use proptest::prelude::*;
 
 fn accepts(text: &[u8]) -> bool {
@@ -88,6 +88,24 @@ fn edits_touch_nothing_else() {
         String::from_utf8(edits.apply_to_vec(&object)).unwrap(),
         r#"{ "model" : "b", "n":1.10,"big":123456789012345678901234567890 ,"new":true}"#
     );
+}
+
+#[test]
+fn a_text_is_rewritten_in_its_own_buffer() {
+    let new = |text: &str| Segment::New(text.into());
+    for (segments, expected) in [
+        (vec![], ""),
+        (vec![Segment::Kept(0..10)], "0123456789"),
+        (
+            vec![new("a"), new("b"), Segment::Kept(2..4), new("cdef"), Segment::Kept(4..6), Segment::Kept(9..10)],
+            "ab23cdef459",
+        ),
+        (vec![Segment::Kept(1..2), Segment::Kept(8..9), new("a"), new("b")], "18ab"),
+    ] {
+        let mut text = b"0123456789".to_vec();
+        rewrite(&mut text, segments);
+        assert_eq!(String::from_utf8(text).unwrap(), expected);
+    }
 }
 
 #[test]

@@ -37,7 +37,7 @@ fn logprob() -> impl Strategy<Value = Logprob> {
 }
 
 /// Any event, in no order, with no sense.
-fn event() -> impl Strategy<Value = Event> {
+pub(crate) fn event() -> impl Strategy<Value = Event> {
     let call = || prop_oneof![0_usize..4, Just(usize::MAX)];
     let usage = any::<[Option<u64>; 5]>().prop_map(|[a, b, c, d, e]| Usage {
         input_tokens: a,

@@ -6,6 +6,7 @@ mod checker;
 mod events;
 mod hostile;
 mod large;
+mod pairs;
 mod requests;
 mod responses;
 mod scripts;

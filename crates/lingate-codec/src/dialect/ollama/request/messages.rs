@@ -127,16 +127,7 @@ pub(super) fn decode_images<'a>(
 }
 
 fn decode_image(text: Cow<'_, str>) -> Option<Image<'_>> {
-    let (said, mut data) = match text {
-        Cow::Borrowed(text) => match media::split_data_url(text) {
-            Some((said, data)) => (Cow::Borrowed(said), Cow::Borrowed(data)),
-            None => (Cow::Borrowed(""), Cow::Borrowed(text)),
-        },
-        Cow::Owned(text) => match media::split_data_url(&text) {
-            Some((said, data)) => (Cow::Owned(said.to_owned()), Cow::Owned(data.to_owned())),
-            None => (Cow::Borrowed(""), Cow::Owned(text)),
-        },
-    };
+    let (said, mut data) = media::take_data_url(text).unwrap_or_else(|text| (Cow::Borrowed(""), text));
     // Go's decoder passes over line breaks; others do not.
     if data.contains(['\n', '\r']) {
         data = Cow::Owned(data.replace(['\n', '\r'], ""));
