@@ -3,9 +3,10 @@
 use super::parts;
 use super::path::{self, Path};
 use super::tools::Names;
+use crate::dialect::free_text;
 use crate::dialect::openai_responses::reasoning::{Sealed, own_as_signature};
-use crate::ir::{ApiError, FREE_TEXT, Message, Opaque, Part, Role, ToolCall, ToolResult};
-use crate::json::{Object, Raw, Writer};
+use crate::ir::{ApiError, Message, Opaque, Part, Role, ToolCall, ToolResult};
+use crate::json::{Object, Raw};
 use std::borrow::Cow;
 use std::collections::HashMap;
 
@@ -106,7 +107,7 @@ impl<'a> Turns<'_, 'a> {
         let namespace = path::string_in(object, "namespace", path)?;
         let name = self.names.find(namespace.as_deref(), own_name);
         let arguments = if kind == "custom_tool_call" {
-            Cow::Owned(free_text(&path::string_needed(object, "input", path)?))
+            Cow::Owned(free_text::arguments(&path::string_needed(object, "input", path)?))
         } else {
             match object.given("arguments") {
                 None => Cow::Borrowed("{}"),
@@ -170,14 +171,4 @@ impl<'a> Turns<'_, 'a> {
         turn.parts.push(Part::Reasoning { text, signature });
         Ok(())
     }
-}
-
-/// The arguments by which a function takes free text.
-fn free_text(text: &str) -> String {
-    let mut json = Vec::with_capacity(text.len() + 16);
-    let mut w = Writer::new(&mut json);
-    w.begin_object();
-    w.string_member(FREE_TEXT, text);
-    w.end_object();
-    String::from_utf8(json).unwrap_or_default()
 }

@@ -1,16 +1,12 @@
 //! Tools and the choice among them, read.
 
 use super::path::{self, Path};
-use crate::dialect;
+use crate::dialect::{self, free_text};
 use crate::ids::legal_call_id;
-use crate::ir::{ApiError, Extra, Tool, ToolChoice, ToolForm};
+use crate::ir::{ApiError, Tool, ToolChoice, ToolForm};
 use crate::json::{Object, Raw};
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
-
-/// The schema of a function that stands for a tool that takes free text.
-const TAKES_TEXT: &str =
-    r#"{"type":"object","properties":{"input":{"type":"string"}},"required":["input"],"additionalProperties":false}"#;
 
 /// The longest name of a function (OpenAI's bound, and nearly everyone's).
 const MAX_NAME: usize = 64;
@@ -41,13 +37,7 @@ pub(super) fn decode<'a>(value: Raw<'a>, path: &Path<'_>) -> Result<Declared<'a>
 /// The tools of a request that are no plain functions. A request that cannot be read has none.
 pub(in crate::dialect::openai_responses) fn forms(object: &Object<'_>) -> Vec<dialect::ToolForm> {
     let declared = object.given("tools").and_then(|tools| decode(tools, &Path::Root).ok()).unwrap_or_default();
-    let kept = |form: ToolForm<'_>| dialect::ToolForm {
-        name: form.name.into_owned(),
-        own_name: form.own_name.into_owned(),
-        namespace: form.namespace.unwrap_or_default().into_owned(),
-        custom: form.custom,
-    };
-    declared.forms.into_iter().map(kept).collect()
+    declared.forms.into_iter().map(Into::into).collect()
 }
 
 /// The group in which a tool stands.
@@ -100,7 +90,7 @@ impl<'a> Declared<'a> {
         let known = ["type", "name", "description", "parameters", "strict"];
         path::keep_unknown(object, &known[..if custom { 3 } else { 5 }], path, &mut extra);
         let parameters = match object.given("parameters") {
-            _ if custom => Raw::parse(TAKES_TEXT.as_bytes()).ok(),
+            _ if custom => free_text::parameters(),
             Some(parameters) => path::object(parameters, &path.key("parameters")).map(|_| Some(parameters))?,
             None => None,
         };
@@ -108,7 +98,7 @@ impl<'a> Declared<'a> {
         let strict = strict.map(|strict| path::boolean(strict, &path.key("strict"))).transpose()?;
         let mut description = path::string_in(object, "description", path)?;
         if custom {
-            description = with_grammar(description, &mut extra);
+            description = free_text::with_grammar(description, &mut extra);
         }
         self.tools.push(Tool::Function { name, description, parameters, strict, cache_control: None, extra });
         Ok(())
@@ -149,23 +139,6 @@ impl<'f, 'a> Names<'f, 'a> {
 fn joined(namespace: &str, name: &str) -> String {
     let between = if namespace.ends_with("__") { "" } else { "__" };
     legal_call_id(&format!("{namespace}{between}{name}"), MAX_NAME).into_owned()
-}
-
-/// The grammar of a free text, told to the model in words: nothing else holds it to it.
-fn with_grammar<'a>(description: Option<Cow<'a, str>>, extra: &mut Vec<Extra<'a>>) -> Option<Cow<'a, str>> {
-    let format = extra.iter().position(|extra| extra.key == "format");
-    let Some(format) = format.and_then(|at| extra[at].value.object().map(|object| (at, object))) else {
-        return description;
-    };
-    let (at, format) = format;
-    if format.string("type").as_deref() == Some("text") {
-        extra.remove(at);
-        return description;
-    }
-    let Some(grammar) = format.string("definition") else { return description };
-    let syntax = format.string("syntax").unwrap_or_default();
-    let description = description.unwrap_or_default();
-    Some(Cow::Owned(format!("{description}\n\nThe input must follow this {syntax} grammar:\n{grammar}")))
 }
 
 /// `None` for a choice that no other dialect knows (of a hosted tool): it stays raw.

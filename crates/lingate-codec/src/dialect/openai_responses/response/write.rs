@@ -197,11 +197,6 @@ pub(in super::super) struct CallHead<'a> {
     pub(in super::super) form: Option<&'a ToolForm>,
 }
 
-/// How the client knows a tool.
-pub(in super::super) fn form<'c>(name: &str, context: &'c AnswerContext) -> Option<&'c ToolForm> {
-    context.tools.iter().find(|form| form.name == name)
-}
-
 /// A call; `text`: its arguments, or its free text.
 pub(in super::super) fn call(head: &CallHead<'_>, status: Status<'_>, text: &str, w: &mut Writer<'_>) {
     let custom = head.form.is_some_and(|form| form.custom);

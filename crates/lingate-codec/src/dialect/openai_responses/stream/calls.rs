@@ -1,10 +1,10 @@
 //! Calls: one is open at a time, the others wait with what came of them.
 
-use super::super::free_text::FreeText;
 use super::super::response::write::{self, CallHead, Status};
 use super::wire::Wire;
 use crate::dialect::AnswerContext;
 use crate::dialect::arguments::Progress;
+use crate::dialect::free_text::FreeText;
 use crate::json::Raw;
 
 /// A call.
@@ -63,7 +63,7 @@ impl OpenCall {
         wire: &mut Wire,
         out: &mut Vec<u8>,
     ) -> Self {
-        let custom = write::form(&call.name, context).is_some_and(|form| form.custom);
+        let custom = context.form(&call.name).is_some_and(|form| form.custom);
         let id = write::item_id(if custom { "ctc" } else { "fc" }, context, wire.index);
         let mut open = Self {
             at,
@@ -80,7 +80,7 @@ impl OpenCall {
     }
 
     fn head<'a>(&'a self, context: &'a AnswerContext) -> CallHead<'a> {
-        let form = write::form(&self.name, context);
+        let form = context.form(&self.name);
         CallHead { id: &self.id, call_id: &self.call_id, name: &self.name, form }
     }
 
@@ -120,7 +120,7 @@ impl OpenCall {
             }
             None => Raw::parse(self.text.as_bytes()).is_ok(),
         };
-        let (custom, form) = (self.free.is_some(), write::form(&self.name, context));
+        let (custom, form) = (self.free.is_some(), context.form(&self.name));
         let (kind, member) = match custom {
             true => ("response.custom_tool_call_input.done", "input"),
             false => ("response.function_call_arguments.done", "arguments"),
