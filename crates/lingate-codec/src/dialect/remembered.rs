@@ -24,6 +24,8 @@ pub struct ToolForm {
     pub namespace: String,
     /// Whether it takes free text. Upstream it is a function whose one member `input` is that text.
     pub custom: bool,
+    /// Whether it is the client's search for further tools (OpenAI's `tool_search`, run by the client).
+    pub search: bool,
 }
 
 impl From<ir::ToolForm<'_>> for ToolForm {
@@ -33,6 +35,7 @@ impl From<ir::ToolForm<'_>> for ToolForm {
             own_name: form.own_name.into_owned(),
             namespace: form.namespace.unwrap_or_default().into_owned(),
             custom: form.custom,
+            search: form.search,
         }
     }
 }
@@ -62,7 +65,7 @@ impl Echo {
 
 /// JSON without white space between its tokens. Line ends inside of strings, which are no JSON but are not looked for
 /// in long bodies, are left out too.
-fn compact(json: &str) -> String {
+pub(super) fn compact(json: &str) -> String {
     let mut out = String::with_capacity(json.len());
     let (mut in_string, mut escaped) = (false, false);
     for c in json.chars() {

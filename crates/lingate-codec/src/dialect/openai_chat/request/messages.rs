@@ -62,6 +62,7 @@ fn undeclared<'a>(free: BTreeMap<Cow<'a, str>, Raw<'a>>, request: &mut Request<'
         name,
         namespace: None,
         custom: true,
+        search: false,
         raw,
     }));
 }

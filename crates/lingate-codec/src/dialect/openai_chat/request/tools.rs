@@ -72,7 +72,14 @@ fn custom<'a>(
     let inner_path = path.key("custom");
     let custom = path::object(tool.given("custom").ok_or_else(|| path::missing(&inner_path))?, &inner_path)?;
     let name = path::string_needed(&custom, "name", &inner_path)?;
-    forms.push(ToolForm { name: name.clone(), own_name: name.clone(), namespace: None, custom: true, raw });
+    forms.push(ToolForm {
+        name: name.clone(),
+        own_name: name.clone(),
+        namespace: None,
+        custom: true,
+        search: false,
+        raw,
+    });
     let mut extra = Vec::new();
     path::keep_unknown(tool, &["type", "custom", "cache_control"], path, &mut extra);
     path::keep_unknown(&custom, &["name", "description"], &inner_path, &mut extra);

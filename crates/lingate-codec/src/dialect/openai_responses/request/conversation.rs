@@ -6,7 +6,7 @@ use crate::dialect::openai_responses::reasoning::{Sealed, own_in_signature};
 use crate::dialect::{Unsupported, free_text};
 use crate::ids::legal_call_id;
 use crate::ir::{Message, Part, Role, ToolCall, ToolResult};
-use crate::json::Writer;
+use crate::json::{Raw, Writer};
 use std::borrow::Cow;
 use std::collections::HashSet;
 
@@ -21,7 +21,7 @@ pub(super) fn encode<'r>(writing: &mut Writing<'_, 'r, '_>, w: &mut Writer<'_>) 
     instructions(writing, leading, w);
     w.key("input");
     w.begin_array();
-    let mut items = Items { custom: HashSet::new(), thoughts: 0 };
+    let mut items = Items { custom: HashSet::new(), searches: HashSet::new(), thoughts: 0 };
     for message in rest {
         items.turn(writing, message, w)?;
     }
@@ -56,6 +56,8 @@ fn instructions(writing: &mut Writing<'_, '_, '_>, leading: &[Message<'_>], w: &
 struct Items<'r> {
     /// Ids of calls with free text: their results are of another type.
     custom: HashSet<Cow<'r, str>>,
+    /// Ids of the client's searches for tools, whose results are of yet another.
+    searches: HashSet<Cow<'r, str>>,
     /// How many thoughts were written.
     thoughts: usize,
 }
@@ -147,6 +149,15 @@ impl<'r> Items<'r> {
     fn call(&mut self, writing: &mut Writing<'_, 'r, '_>, call: &'r ToolCall<'_>, w: &mut Writer<'_>) {
         writing.lose_mark(call.cache_control);
         let form = writing.form(&call.name);
+        if form.is_some_and(|form| form.search) && Raw::parse(call.arguments.as_bytes()).is_ok() {
+            self.searches.insert(Cow::Borrowed(&call.id));
+            w.begin_object();
+            w.string_member("type", "tool_search_call");
+            w.string_member("call_id", &call_id(&call.id));
+            w.string_member("execution", "client");
+            w.json_member("arguments", &call.arguments);
+            return w.end_object();
+        }
         let input = form.filter(|form| form.custom).and_then(|_| free_text::text_of(&call.arguments));
         w.begin_object();
         w.string_member("type", if input.is_some() { "custom_tool_call" } else { "function_call" });
@@ -175,6 +186,18 @@ impl<'r> Items<'r> {
             writing.loss.path("is_error");
         }
         writing.lose_mark(result.cache_control);
+        if let [Part::Text { text, .. }] = result.parts.as_slice()
+            && self.searches.contains(&*result.call_id)
+        {
+            w.begin_object();
+            w.string_member("type", "tool_search_output");
+            w.string_member("call_id", &call_id(&result.call_id));
+            w.string_member("execution", "client");
+            w.string_member("status", "completed");
+            w.json_member("tools", text);
+            w.end_object();
+            return Ok(());
+        }
         let custom = self.custom.contains(&*result.call_id);
         w.begin_object();
         w.string_member("type", if custom { "custom_tool_call_output" } else { "function_call_output" });

@@ -2,7 +2,7 @@
 
 use super::parts;
 use super::path::{self, Path};
-use super::tools::Names;
+use super::tools::{self, Names};
 use crate::dialect::free_text;
 use crate::dialect::openai_responses::reasoning::{Sealed, own_as_signature};
 use crate::ir::{ApiError, Message, Opaque, Part, Role, ToolCall, ToolResult};
@@ -54,6 +54,9 @@ impl<'a> Turns<'_, 'a> {
             "message" => self.message(&object, path),
             "function_call" | "custom_tool_call" => self.call(&object, &kind, path),
             "function_call_output" | "custom_tool_call_output" => self.result(&object, path),
+            "tool_search_call" | "tool_search_output" if tools::is_clients(&object) => {
+                self.search(&object, &kind, path)
+            }
             "reasoning" => self.reasoning(&object, path),
             "item_reference" => {
                 let message = format!("`{path}` refers to an item that is not stored here");
@@ -122,6 +125,35 @@ impl<'a> Turns<'_, 'a> {
         let turn = self.assistant();
         path::keep_unknown(object, &known, path, &mut turn.extra);
         turn.parts.push(Part::ToolCall(ToolCall { id, name, arguments, cache_control: None }));
+        Ok(())
+    }
+
+    /// The client's search for tools, and what it found; that is told to the model as it stands.
+    fn search(&mut self, object: &Object<'a>, kind: &str, path: &Path<'_>) -> Result<(), ApiError> {
+        let id = path::string_needed(object, "call_id", path)?;
+        let name = self.names.search();
+        if kind == "tool_search_call" {
+            let arguments = object
+                .given("arguments")
+                .map_or(Cow::Borrowed("{}"), |arguments| arguments.string().unwrap_or_else(|| arguments.text()));
+            self.called.insert(id.clone(), name.clone());
+            let turn = self.assistant();
+            path::keep_unknown(
+                object,
+                &["type", "id", "status", "call_id", "execution", "arguments"],
+                path,
+                &mut turn.extra,
+            );
+            turn.parts.push(Part::ToolCall(ToolCall { id, name, arguments, cache_control: None }));
+            return Ok(());
+        }
+        let tools_path = path.key("tools");
+        let found = object.given("tools").ok_or_else(|| path::missing(&tools_path))?;
+        let mut extra = Vec::new();
+        path::keep_unknown(object, &["type", "id", "status", "call_id", "execution", "tools"], path, &mut extra);
+        let parts = vec![Part::text(found.text())];
+        let result = ToolResult { call_id: id, name: Some(name), is_error: false, parts, cache_control: None };
+        self.messages.push(Message { extra, ..Message::new(Role::Tool, vec![Part::ToolResult(result)]) });
         Ok(())
     }
 

@@ -5,11 +5,23 @@ use crate::dialect::{self, free_text};
 use crate::ids::legal_call_id;
 use crate::ir::{ApiError, Tool, ToolChoice, ToolForm};
 use crate::json::{Object, Raw};
+use memchr::memmem;
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 /// The longest name of a function (OpenAI's bound, and nearly everyone's).
 const MAX_NAME: usize = 64;
+
+/// The name of the function that stands for the client's search for tools.
+const SEARCH: &str = "tool_search";
+
+/// The item that holds what such a search found.
+const SEARCH_OUTPUT: &str = "tool_search_output";
+
+/// Whether a search for tools is the client's to run, or was.
+pub(super) fn is_clients(object: &Object<'_>) -> bool {
+    object.string("execution").as_deref() == Some("client")
+}
 
 /// What became of `tools`.
 #[derive(Default)]
@@ -19,6 +31,8 @@ pub(super) struct Declared<'a> {
     pub(super) forms: Vec<ToolForm<'a>>,
     /// Names of functions so far.
     taken: HashSet<Cow<'a, str>>,
+    /// Names of groups that were found.
+    groups: HashSet<Cow<'a, str>>,
 }
 
 pub(super) fn decode<'a>(value: Raw<'a>, path: &Path<'_>) -> Result<Declared<'a>, ApiError> {
@@ -36,7 +50,11 @@ pub(super) fn decode<'a>(value: Raw<'a>, path: &Path<'_>) -> Result<Declared<'a>
 
 /// The tools of a request that are no plain functions. A request that cannot be read has none.
 pub(in crate::dialect::openai_responses) fn forms(object: &Object<'_>) -> Vec<dialect::ToolForm> {
-    let declared = object.given("tools").and_then(|tools| decode(tools, &Path::Root).ok()).unwrap_or_default();
+    let mut declared = object.given("tools").and_then(|tools| decode(tools, &Path::Root).ok()).unwrap_or_default();
+    if let Some(input) = object.given("input") {
+        // What was found and read before a fault is all that an answer can hold.
+        let _ = declared.found(input, &Path::Root);
+    }
     declared.forms.into_iter().map(Into::into).collect()
 }
 
@@ -70,6 +88,9 @@ impl<'a> Declared<'a> {
         path: &Path<'_>,
         group: Group<'_, 'a>,
     ) -> Result<(), ApiError> {
+        if kind == "tool_search" && is_clients(object) && group.is_none() {
+            return self.search(object, raw, path);
+        }
         let custom = kind == "custom";
         if kind != "function" && !custom {
             self.tools.push(Tool::Hosted { kind: Cow::Owned(kind.to_owned()), raw });
@@ -84,7 +105,7 @@ impl<'a> Declared<'a> {
         if custom || group.is_some() {
             let namespace = group.map(|(namespace, _)| namespace.clone());
             let raw = group.map_or(raw, |(_, raw)| raw);
-            self.forms.push(ToolForm { name: name.clone(), own_name, namespace, custom, raw });
+            self.forms.push(ToolForm { name: name.clone(), own_name, namespace, custom, search: false, raw });
         }
         let mut extra = Vec::new();
         let known = ["type", "name", "description", "parameters", "strict"];
@@ -104,6 +125,55 @@ impl<'a> Declared<'a> {
         Ok(())
     }
 
+    /// The client's own search for further tools, as a function.
+    fn search(&mut self, object: &Object<'a>, raw: Raw<'a>, path: &Path<'_>) -> Result<(), ApiError> {
+        let name = self.free_name(SEARCH.to_owned());
+        self.taken.insert(name.clone());
+        let own_name = Cow::Borrowed(SEARCH);
+        let form = ToolForm { name: name.clone(), own_name, namespace: None, custom: false, search: true, raw };
+        self.forms.push(form);
+        let mut extra = Vec::new();
+        path::keep_unknown(object, &["type", "execution", "description", "parameters"], path, &mut extra);
+        let parameters = object.given("parameters");
+        if let Some(parameters) = parameters {
+            path::object(parameters, &path.key("parameters"))?;
+        }
+        let description = path::string_in(object, "description", path)?;
+        self.tools.push(Tool::Function { name, description, parameters, strict: None, cache_control: None, extra });
+        Ok(())
+    }
+
+    /// Tools that earlier searches found: the client does not say them again among its tools.
+    pub(super) fn found(&mut self, input: Raw<'a>, path: &Path<'_>) -> Result<(), ApiError> {
+        if memmem::find(input.bytes(), SEARCH_OUTPUT.as_bytes()).is_none() {
+            return Ok(());
+        }
+        for (index, item) in input.array().into_iter().flatten().enumerate() {
+            let Some(item) = item.object().filter(|item| item.string("type").as_deref() == Some(SEARCH_OUTPUT)) else {
+                continue;
+            };
+            let Some(tools) = item.given("tools").filter(|_| is_clients(&item)) else { continue };
+            let path = path.index(index);
+            let tools_path = path.key("tools");
+            for (index, entry) in path::array(tools, &tools_path)?.enumerate() {
+                self.found_one(entry, &tools_path.index(index))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn found_one(&mut self, entry: Raw<'a>, path: &Path<'_>) -> Result<(), ApiError> {
+        let object = path::object(entry, path)?;
+        let kind = path::string_needed(&object, "type", path)?;
+        let name = path::string_needed(&object, "name", path)?;
+        match &*kind {
+            // A second search may find it again.
+            "function" | "custom" if !self.taken.contains(&name) => self.one(&object, &kind, entry, path, None),
+            "namespace" if self.groups.insert(name) => self.group(&object, entry, path),
+            _ => Ok(()),
+        }
+    }
+
     /// The name, unless another tool has it.
     fn free_name(&self, mut name: String) -> Cow<'a, str> {
         while self.taken.contains(name.as_str()) {
@@ -116,13 +186,20 @@ impl<'a> Declared<'a> {
 /// Names among the tools of those that the client knows by another: in a group.
 pub(super) struct Names<'f, 'a> {
     by_own: HashMap<(Option<&'f str>, &'f str), &'f Cow<'a, str>>,
+    search: Option<&'f Cow<'a, str>>,
 }
 
 impl<'f, 'a> Names<'f, 'a> {
     pub(super) fn of(forms: &'f [ToolForm<'a>]) -> Self {
         let entry = |form: &'f ToolForm<'a>| ((form.namespace.as_deref(), &*form.own_name), &form.name);
         // Of several of one name, the first counts.
-        Self { by_own: forms.iter().rev().map(entry).collect() }
+        let by_own = forms.iter().rev().filter(|form| !form.search).map(entry).collect();
+        Self { by_own, search: forms.iter().find(|form| form.search).map(|form| &form.name) }
+    }
+
+    /// The name of the client's search for tools.
+    pub(super) fn search(&self) -> Cow<'a, str> {
+        self.search.cloned().unwrap_or(Cow::Borrowed(SEARCH))
     }
 
     /// The name of a tool as the list of tools has it.

@@ -103,7 +103,7 @@ impl<'a> Output<'a> {
             arguments => (arguments.to_owned(), Raw::parse(arguments.as_bytes()).is_ok()),
         };
         let status = if whole { Status::Completed } else { Status::Incomplete("") };
-        let id = self.id(if custom { "ctc" } else { "fc" });
+        let id = self.id(write::call_prefix(form));
         self.item(|w| write::call(&CallHead { id: &id, call_id, name, form }, status, &text, w));
     }
 

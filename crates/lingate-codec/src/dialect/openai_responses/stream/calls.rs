@@ -5,7 +5,7 @@ use super::wire::Wire;
 use crate::dialect::AnswerContext;
 use crate::dialect::arguments::Progress;
 use crate::dialect::free_text::FreeText;
-use crate::json::Raw;
+use crate::json::{Raw, Writer};
 
 /// A call.
 #[derive(Debug)]
@@ -52,6 +52,8 @@ pub(super) struct OpenCall {
     text: String,
     /// Of a custom tool.
     free: Option<FreeText>,
+    /// The client's search for tools: its arguments come whole, with the item's end.
+    search: bool,
 }
 
 impl OpenCall {
@@ -63,8 +65,9 @@ impl OpenCall {
         wire: &mut Wire,
         out: &mut Vec<u8>,
     ) -> Self {
-        let custom = context.form(&call.name).is_some_and(|form| form.custom);
-        let id = write::item_id(if custom { "ctc" } else { "fc" }, context, wire.index);
+        let form = context.form(&call.name);
+        let custom = form.is_some_and(|form| form.custom);
+        let id = write::item_id(write::call_prefix(form), context, wire.index);
         let mut open = Self {
             at,
             lead: wire.lead(&id, None),
@@ -73,6 +76,7 @@ impl OpenCall {
             name: std::mem::take(&mut call.name),
             text: String::new(),
             free: custom.then(FreeText::default),
+            search: form.is_some_and(|form| form.search),
         };
         wire.added(out, |w| write::call(&open.head(context), Status::InProgress, "", w));
         open.more(&std::mem::take(&mut call.pending), wire, out);
@@ -100,6 +104,9 @@ impl OpenCall {
             return;
         }
         self.text.push_str(text);
+        if self.search {
+            return;
+        }
         let kind = match self.free {
             Some(_) => "response.custom_tool_call_input.delta",
             None => "response.function_call_arguments.delta",
@@ -125,12 +132,15 @@ impl OpenCall {
             true => ("response.custom_tool_call_input.done", "input"),
             false => ("response.function_call_arguments.done", "arguments"),
         };
-        wire.of_item(kind, &self.id, out, |w| {
+        let text_done = |w: &mut Writer<'_>| {
             if !custom {
                 w.string_member("name", form.map_or(&self.name, |form| &form.own_name));
             }
             w.string_member(member, &self.text);
-        });
+        };
+        if !self.search {
+            wire.of_item(kind, &self.id, out, text_done);
+        }
         let status = if whole { Status::Completed } else { Status::Incomplete("") };
         wire.done(out, |w| write::call(&self.head(context), status, &self.text, w));
     }
