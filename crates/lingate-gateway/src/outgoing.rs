@@ -86,10 +86,10 @@ pub(crate) fn prepare(
     let name = if target.model.is_empty() { &*incoming.envelope.model } else { target.model.as_str() };
     let plan = Plan { model, target, name, stream, known };
     let native = target.endpoint.native(incoming.dialect, incoming.operation);
+    let can_relay =
+        |target| incoming.dialect.dialect().can_relay(incoming.operation, &incoming.envelope.object, &target);
     match native {
-        Some(path) if incoming.dialect.dialect().can_relay(incoming.operation, &incoming.envelope.object) => {
-            relay(incoming, &plan, path)
-        }
+        Some(path) if can_relay(target.endpoint.target()) => relay(incoming, &plan, path),
         _ => {
             // What is written anew is checked to the last character; the envelope of a long body was not.
             Raw::check(incoming.body).map_err(|error| malformed(&error))?;

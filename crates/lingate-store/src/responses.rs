@@ -123,7 +123,8 @@ impl StoredResponses {
     /// # Errors
     /// What the database or the host said: whether there is one is not known then.
     pub async fn get(&self, owner: &str, id: &str, now_ms: u64) -> Result<Option<Vec<u8>>, StoreError> {
-        let query = "SELECT expires_at, sealed FROM response WHERE owner = ?1 AND id = ?2 AND expires_at > ?3";
+        let query = "SELECT expires_at, sealed FROM response WHERE owner = ?1 AND id = ?2 AND expires_at > ?3
+                     AND length(sealed) > 0";
         let row: Option<(i64, Vec<u8>)> = sqlx::query_as(query)
             .bind(owner)
             .bind(id)
@@ -136,7 +137,7 @@ impl StoredResponses {
         match blocking(move || sealer.open(Purpose::Response, &identity, &sealed)).await? {
             Ok(payload) => Ok(Some(payload)),
             Err(SealError) => {
-                let removed = self.delete(owner, id, now_ms).await.is_ok();
+                let removed = self.remove(owner, id).await.is_ok();
                 tracing::warn!(owner, id, removed, "refused a stored response: the seal does not open");
                 Ok(None)
             }
@@ -149,7 +150,8 @@ impl StoredResponses {
     /// What the database said.
     pub async fn find_item(&self, owner: &str, item: &str, now_ms: u64) -> Result<Option<String>, StoreError> {
         let query = "SELECT id FROM response_item JOIN response USING (owner)
-                     WHERE owner = ?1 AND item = ?2 AND id = response_item.response AND expires_at > ?3";
+                     WHERE owner = ?1 AND item = ?2 AND id = response_item.response AND expires_at > ?3
+                     AND length(sealed) > 0";
         sqlx::query_scalar(query)
             .bind(owner)
             .bind(item)
@@ -159,14 +161,17 @@ impl StoredResponses {
             .map_err(self.failed("look for an item in"))
     }
 
-    /// Whether a response or an output item of this id belongs to somebody else.
+    /// Whether a response or an output item of this id belongs to somebody else, or is one that this owner deleted
+    /// before its time.
     ///
     /// # Errors
     /// What the database said.
-    pub async fn is_foreign(&self, owner: &str, id: &str, now_ms: u64) -> Result<bool, StoreError> {
-        let query = "SELECT EXISTS (SELECT 1 FROM response WHERE id = ?2 AND owner <> ?1 AND expires_at > ?3)
+    pub async fn is_withheld(&self, owner: &str, id: &str, now_ms: u64) -> Result<bool, StoreError> {
+        let query = "SELECT EXISTS (SELECT 1 FROM response WHERE id = ?2 AND expires_at > ?3
+                                AND (owner <> ?1 OR length(sealed) = 0))
                      OR EXISTS (SELECT 1 FROM response_item JOIN response USING (owner)
-                                WHERE item = ?2 AND owner <> ?1 AND id = response_item.response AND expires_at > ?3)";
+                                WHERE item = ?2 AND id = response_item.response AND expires_at > ?3
+                                AND (owner <> ?1 OR length(sealed) = 0))";
         sqlx::query_scalar(query)
             .bind(owner)
             .bind(id)
@@ -176,19 +181,37 @@ impl StoredResponses {
             .map_err(self.failed("look for a response in"))
     }
 
-    /// Removes a response; false if this owner has none of this id, or none any more at `now_ms`.
+    /// Removes what a response holds; false if this owner has none of this id, or none any more at `now_ms`. Until it
+    /// would have expired, its id is known to be deleted ([`StoredResponses::is_withheld`]).
     ///
     /// # Errors
     /// What the database said.
     pub async fn delete(&self, owner: &str, id: &str, now_ms: u64) -> Result<bool, StoreError> {
-        sqlx::query("DELETE FROM response WHERE owner = ?1 AND id = ?2 AND expires_at > ?3")
-            .bind(owner)
-            .bind(id)
-            .bind(integer(now_ms))
-            .execute(self.database.writer())
-            .await
-            .map(|done| done.rows_affected() > 0)
-            .map_err(self.failed("delete a response from"))
+        let deleting = async {
+            let mut transaction = self.database.writer().begin_with("BEGIN IMMEDIATE").await?;
+            let size = "SELECT length(sealed) FROM response
+                        WHERE owner = ?1 AND id = ?2 AND expires_at > ?3 AND length(sealed) > 0";
+            let size: Option<i64> = sqlx::query_scalar(size)
+                .bind(owner)
+                .bind(id)
+                .bind(integer(now_ms))
+                .fetch_optional(&mut *transaction)
+                .await?;
+            let Some(size) = size else { return Ok(false) };
+            let empty = "UPDATE response SET sealed = x'' WHERE owner = ?1 AND id = ?2";
+            sqlx::query(empty).bind(owner).bind(id).execute(&mut *transaction).await?;
+            let total = "UPDATE response_total SET bytes = bytes - ?1";
+            sqlx::query(total).bind(size).execute(&mut *transaction).await?;
+            transaction.commit().await?;
+            Ok(true)
+        };
+        deleting.await.map_err(self.failed("delete a response from"))
+    }
+
+    /// Removes a response and every trace of it.
+    async fn remove(&self, owner: &str, id: &str) -> Result<(), sqlx::Error> {
+        let query = sqlx::query("DELETE FROM response WHERE owner = ?1 AND id = ?2").bind(owner).bind(id);
+        query.execute(self.database.writer()).await.map(drop)
     }
 
     /// Removes what has expired, gives free pages of the file back, and says how many responses went.

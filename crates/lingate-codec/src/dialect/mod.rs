@@ -20,6 +20,7 @@ mod arguments;
 pub mod embeddings;
 mod envelope;
 mod floats;
+mod free_text;
 mod halves;
 pub mod ollama;
 mod openai_answer;
@@ -120,6 +121,9 @@ pub struct Target<'t> {
     /// Whether the answer's bound is to be spelt `max_completion_tokens` (OpenAI's reasoning models refuse
     /// `max_tokens`; most others know only that) in the OpenAI dialect.
     pub max_completion_tokens: bool,
+    /// Whether tools that take free text (`custom` ones) are taken in the OpenAI chat dialect; else a function
+    /// stands for each.
+    pub custom_tools: bool,
     /// What a dialect that needs `max_tokens` gets when the client gave none.
     pub default_max_tokens: u64,
 }
@@ -207,9 +211,9 @@ pub trait Dialect: Sync {
     /// Cheap checks of a request that will be relayed unread: members that must be there, and their kinds.
     fn check(&self, operation: Operation, object: &Object<'_>) -> Result<(), ApiError>;
     /// Whether a request may be relayed unread to an upstream of this dialect: false for forms that clients send
-    /// and lingate takes, but the dialect's own servers do not know.
-    fn can_relay(&self, operation: Operation, object: &Object<'_>) -> bool {
-        let _ = operation;
+    /// and lingate takes, but the dialect's own servers, or this one, do not know.
+    fn can_relay(&self, operation: Operation, object: &Object<'_>, target: &Target<'_>) -> bool {
+        let _ = (operation, target);
         object.given("messages").is_some() || object.given("prompt").is_none()
     }
     /// Whether a request asks for several answers side by side. One that is relayed both ways gets them; where the

@@ -1,5 +1,7 @@
 //! What an answer must keep to of the request that it answers.
 
+use super::AnswerContext;
+use crate::ir;
 use crate::json::Raw;
 
 /// What a dialect's client said in its request and expects its answer to know.
@@ -22,6 +24,27 @@ pub struct ToolForm {
     pub namespace: String,
     /// Whether it takes free text. Upstream it is a function whose one member `input` is that text.
     pub custom: bool,
+    /// Whether it is the client's search for further tools (OpenAI's `tool_search`, run by the client).
+    pub search: bool,
+}
+
+impl From<ir::ToolForm<'_>> for ToolForm {
+    fn from(form: ir::ToolForm<'_>) -> Self {
+        Self {
+            name: form.name.into_owned(),
+            own_name: form.own_name.into_owned(),
+            namespace: form.namespace.unwrap_or_default().into_owned(),
+            custom: form.custom,
+            search: form.search,
+        }
+    }
+}
+
+impl AnswerContext {
+    /// How the client knows a tool, if not as a plain function.
+    pub fn form(&self, name: &str) -> Option<&ToolForm> {
+        self.tools.iter().find(|form| form.name == name)
+    }
 }
 
 /// Members of a request, by name, as compact JSON.
@@ -42,7 +65,7 @@ impl Echo {
 
 /// JSON without white space between its tokens. Line ends inside of strings, which are no JSON but are not looked for
 /// in long bodies, are left out too.
-fn compact(json: &str) -> String {
+pub(super) fn compact(json: &str) -> String {
     let mut out = String::with_capacity(json.len());
     let (mut in_string, mut escaped) = (false, false);
     for c in json.chars() {

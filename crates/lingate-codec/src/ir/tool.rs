@@ -43,7 +43,10 @@ pub struct ToolForm<'a> {
     pub namespace: Option<Cow<'a, str>>,
     /// Whether it takes free text (OpenAI's `custom` tools): the one argument [`FREE_TEXT`] holds it.
     pub custom: bool,
-    /// The client's whole entry among the tools: the tool's own, or its group's.
+    /// Whether it is the client's search for further tools (OpenAI's `tool_search`, run by the client).
+    pub search: bool,
+    /// The client's whole entry among the tools: the tool's own, or its group's. Of a tool that only the history
+    /// names, its call.
     pub raw: Raw<'a>,
 }
 

@@ -18,7 +18,13 @@ use lingate_codec::ir::{Event, Operation};
 pub(crate) const DIALECT: &dyn Dialect = &AnthropicMessages;
 
 pub(crate) fn target() -> Target<'static> {
-    Target { backend: "anthropic", sampling_extensions: false, max_completion_tokens: false, default_max_tokens: 4096 }
+    Target {
+        backend: "anthropic",
+        sampling_extensions: false,
+        max_completion_tokens: false,
+        custom_tools: false,
+        default_max_tokens: 4096,
+    }
 }
 
 pub(crate) fn context() -> AnswerContext {

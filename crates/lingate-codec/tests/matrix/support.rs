@@ -35,7 +35,7 @@ pub(crate) fn target(dialect: &dyn Dialect) -> Target<'static> {
         DialectId::Ollama => ("ollama", false),
         DialectId::OpenAiCompletions => ("openai", false),
     };
-    Target { backend, sampling_extensions: false, max_completion_tokens, default_max_tokens: 4096 }
+    Target { backend, sampling_extensions: false, max_completion_tokens, custom_tools: true, default_max_tokens: 4096 }
 }
 
 pub(crate) fn context() -> AnswerContext {

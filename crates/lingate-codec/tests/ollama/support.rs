@@ -7,7 +7,13 @@ use lingate_codec::ir::{Answer, ApiError, Concept, Event, Loss, Operation, Reque
 use serde_json::Value;
 
 pub(crate) fn target() -> Target<'static> {
-    Target { backend: "ollama", sampling_extensions: true, max_completion_tokens: false, default_max_tokens: 4096 }
+    Target {
+        backend: "ollama",
+        sampling_extensions: true,
+        max_completion_tokens: false,
+        custom_tools: false,
+        default_max_tokens: 4096,
+    }
 }
 
 pub(crate) fn context(operation: Operation) -> AnswerContext {

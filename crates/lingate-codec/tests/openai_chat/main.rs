@@ -3,6 +3,7 @@
 
 mod answers;
 mod checker;
+mod custom;
 mod errors;
 mod foreign;
 mod golden;
@@ -18,11 +19,21 @@ use lingate_codec::ir::{ApiError, Event, Loss, Operation, Request};
 use serde_json::Value;
 
 /// A server like vLLM, with OpenAI's newer spelling.
-const WIDE: Target<'_> =
-    Target { backend: "vllm", sampling_extensions: true, max_completion_tokens: true, default_max_tokens: 4096 };
+const WIDE: Target<'_> = Target {
+    backend: "vllm",
+    sampling_extensions: true,
+    max_completion_tokens: true,
+    custom_tools: true,
+    default_max_tokens: 4096,
+};
 /// A server that knows only the old members.
-const NARROW: Target<'_> =
-    Target { backend: "together", sampling_extensions: false, max_completion_tokens: false, default_max_tokens: 4096 };
+const NARROW: Target<'_> = Target {
+    backend: "together",
+    sampling_extensions: false,
+    max_completion_tokens: false,
+    custom_tools: false,
+    default_max_tokens: 4096,
+};
 
 fn decode(body: &str) -> Result<Request<'_>, ApiError> {
     OpenAiChat.decode_request(Operation::Chat, body.as_bytes())

@@ -1,8 +1,10 @@
 //! Calls of tools that the client knows as free-form, or inside of a namespace.
 
 use super::{call, context, finish, output, read, response, types, written};
-use lingate_codec::dialect::ToolForm;
+use lingate_codec::dialect::openai_responses::OpenAiResponses;
+use lingate_codec::dialect::{Dialect, ToolForm};
 use lingate_codec::ir::{Answer, Block, Event};
+use lingate_codec::json::Object;
 use serde_json::json;
 
 fn tools() -> Vec<ToolForm> {
@@ -11,8 +13,13 @@ fn tools() -> Vec<ToolForm> {
         own_name: own_name.into(),
         namespace: namespace.into(),
         custom,
+        search: name == "tool_search",
     };
-    vec![form("apply_patch", "apply_patch", "", true), form("agents__spawn", "spawn", "agents", false)]
+    vec![
+        form("apply_patch", "apply_patch", "", true),
+        form("agents__spawn", "spawn", "agents", false),
+        form("tool_search", "tool_search", "", false),
+    ]
 }
 
 #[test]
@@ -40,6 +47,32 @@ fn free_text_is_unpacked_as_it_comes() {
         json!([{"id": "ctc_q1w2_0", "type": "custom_tool_call", "status": "completed", "call_id": "c1",
             "name": "apply_patch", "input": "*** Begin\né\""}])
     );
+}
+
+#[test]
+fn the_clients_search_for_tools_is_an_item_of_its_own() {
+    let mut events = call(0, "c1", "tool_search", &["{\"query\":", "\n \"git hub\"}"]);
+    events.extend([finish(), Event::End]);
+    let stream = written(&events, context(tools()));
+    let expected = ["created", "in_progress", "output_item.added", "output_item.done", "completed"];
+    assert_eq!(types(&stream), expected);
+    let item = |status: &str, arguments: serde_json::Value| {
+        json!({"id": "tsc_q1w2_0", "type": "tool_search_call", "status": status, "call_id": "c1",
+            "execution": "client", "arguments": arguments})
+    };
+    assert_eq!(stream[2]["item"], item("in_progress", json!({})));
+    let done = item("completed", json!({"query": "git hub"}));
+    assert_eq!(stream[3]["item"], done);
+    assert_eq!(output(&events, &context(tools())), json!([done]));
+}
+
+/// The client does not say again what a search found, and knows the calls of it by their group.
+#[test]
+fn tools_that_a_search_found_are_remembered() {
+    let body = include_bytes!("../golden/matrix/responses_tool_search/client.openai_responses.json");
+    let remembered = OpenAiResponses.remember(&Object::parse(body).unwrap());
+    let names: Vec<_> = remembered.tools.iter().map(|form| (&*form.name, &*form.namespace, form.search)).collect();
+    assert_eq!(names, [("tool_search", "", true), ("mcp__github__list_issues", "mcp__github", false)]);
 }
 
 #[test]

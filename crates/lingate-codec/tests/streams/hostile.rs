@@ -357,7 +357,11 @@ fn try_request(dialect: &dyn Dialect, operation: Operation, body: &[u8]) {
 
 pub(crate) fn try_relay(dialect: &dyn Dialect, operation: Operation, body: &[u8]) {
     let Ok(object) = Object::parse(body) else { return };
-    let _ = (dialect.check(operation, &object), dialect.can_relay(operation, &object), dialect.wants_several(&object));
+    let _ = (
+        dialect.check(operation, &object),
+        dialect.can_relay(operation, &object, &target(dialect)),
+        dialect.wants_several(&object),
+    );
     let _ = dialect.context_needed(&object, Additions { bytes: u64::MAX, max_tokens: Some(u64::MAX) });
     let _ = dialect.context_needed(&object, Additions::default());
     let strip = ["stop".to_owned(), "tools".to_owned(), "options.seed".to_owned(), "x".to_owned()];

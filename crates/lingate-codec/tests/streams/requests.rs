@@ -354,8 +354,13 @@ fn again(dialect: &dyn Dialect, body: &Value) -> Result<Value, TestCaseError> {
         .decode_request(Operation::Chat, bytes.as_bytes())
         .map_err(|error| TestCaseError::fail(format!("{error:?}: {bytes}")))?;
     let (mut loss, mut out) = (Loss::new(), Vec::new());
-    let target =
-        Target { backend: "b", sampling_extensions: true, max_completion_tokens: true, default_max_tokens: 4096 };
+    let target = Target {
+        backend: "b",
+        sampling_extensions: true,
+        max_completion_tokens: true,
+        custom_tools: true,
+        default_max_tokens: 4096,
+    };
     dialect
         .encode_request(&request, &target, &mut loss, &mut out)
         .map_err(|refused| TestCaseError::fail(format!("{refused:?}: {bytes}")))?;

@@ -71,6 +71,8 @@ pub struct Backend {
     pub sampling_extensions: bool,
     /// See [`Target::max_completion_tokens`].
     pub max_completion_tokens: bool,
+    /// See [`Target::custom_tools`].
+    pub custom_tools: bool,
     /// Whether an e-mail and a password are taken in place of a key.
     pub signs_in: bool,
     /// Whether further OpenAI paths (audio, images, files …) may be relayed to it.
@@ -98,6 +100,7 @@ const OPENAI_COMPATIBLE: Backend = Backend {
     headers: &[],
     sampling_extensions: true,
     max_completion_tokens: false,
+    custom_tools: false,
     signs_in: false,
     openai_paths: true,
 };
@@ -154,6 +157,7 @@ impl Backend {
             backend: self.name,
             sampling_extensions: self.sampling_extensions,
             max_completion_tokens: self.max_completion_tokens,
+            custom_tools: self.custom_tools,
             default_max_tokens: DEFAULT_MAX_TOKENS,
         }
     }

@@ -2,5 +2,10 @@
 
 use super::{Backend, OPENAI_COMPATIBLE};
 
-pub(super) const BACKEND: Backend =
-    Backend { name: "openai", sampling_extensions: false, max_completion_tokens: true, ..OPENAI_COMPATIBLE };
+pub(super) const BACKEND: Backend = Backend {
+    name: "openai",
+    sampling_extensions: false,
+    max_completion_tokens: true,
+    custom_tools: true,
+    ..OPENAI_COMPATIBLE
+};

@@ -26,12 +26,12 @@ const TRACES: &[&str] = &[
 pub(super) fn drop(request: &mut Request<'_>, object: &Object<'_>, loss: &mut Loss) {
     let places = places(object);
     request.tools.retain(|tool| match tool {
-        Tool::Hosted { kind, raw } if is_hosted(kind) => {
+        Tool::Hosted { raw, .. } => {
             let place = places.get(&raw.bytes().as_ptr());
             loss.path(place.map_or_else(|| "tools".to_owned(), |index| format!("tools[{index}]")));
             false
         }
-        _ => true,
+        Tool::Function { .. } => true,
     });
     for message in &mut request.messages {
         message.parts.retain(|part| !matches!(part, Part::Opaque(opaque) if TRACES.contains(&&*opaque.kind)));
@@ -41,17 +41,12 @@ pub(super) fn drop(request: &mut Request<'_>, object: &Object<'_>, loss: &mut Lo
 
 /// What a client can do about the refusal of such a tool, to stand behind its reason.
 pub(super) fn hint(request: &Request<'_>, unsupported: &Unsupported) -> &'static str {
-    let hosted = |tool: &Tool<'_>| matches!(tool, Tool::Hosted { kind, .. } if is_hosted(kind));
+    let hosted = |tool: &Tool<'_>| matches!(tool, Tool::Hosted { .. });
     if unsupported.concept == Concept::Tools && request.tools.iter().any(hosted) {
         " (the virtual model's setting `hosted_tools: drop` leaves such tools out)"
     } else {
         ""
     }
-}
-
-/// Tools for free text are the client's own.
-fn is_hosted(kind: &str) -> bool {
-    kind != "custom"
 }
 
 /// Where each tool stands in the client's request: groups of tools move those behind them.

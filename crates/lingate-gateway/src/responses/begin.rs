@@ -64,7 +64,7 @@ async fn recall(
     if let Some(id) = &asked.previous {
         past = if kept_for.is_some() { shelf.get(id).await? } else { None };
         if past.is_none() {
-            let passed_on = native.all && !shelf.is_foreign(id).await?;
+            let passed_on = native.all && !shelf.is_withheld(id).await?;
             return if passed_on { Ok(Turn::default()) } else { Err(previous_not_found(id).into()) };
         }
     }
@@ -111,7 +111,7 @@ impl Native {
 /// What the references of a list refer to, by id, as far as it is known; those into `past` are left out.
 ///
 /// # Errors
-/// A 400: too many to look for, or, where the rest is passed on, one that is another client's.
+/// A 400: too many to look for, or, where the rest is passed on, one that is another client's or was deleted.
 async fn referred(
     shelf: &Shelf<'_>,
     past: &[Raw<'_>],
@@ -139,7 +139,7 @@ async fn referred(
             return Err(ApiError::invalid("input", message).into());
         }
         let Some(answer) = answer else {
-            if passed_on && shelf.is_foreign(id).await? {
+            if passed_on && shelf.is_withheld(id).await? {
                 return Err(no_item("input", id).into());
             }
             continue;

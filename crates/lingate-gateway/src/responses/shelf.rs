@@ -35,9 +35,9 @@ impl<'e> Shelf<'e> {
         answered(self.responses.find_item(&self.owner, item, self.now_ms)).await
     }
 
-    /// Whether an answer of this id is another client's.
-    pub(super) async fn is_foreign(&self, id: &str) -> Result<bool, Failure> {
-        answered(self.responses.is_foreign(&self.owner, id, self.now_ms)).await
+    /// Whether an answer or an item of this id is another client's, or was deleted: then nobody else is asked for it.
+    pub(super) async fn is_withheld(&self, id: &str) -> Result<bool, Failure> {
+        answered(self.responses.is_withheld(&self.owner, id, self.now_ms)).await
     }
 
     /// Removes an answer; false if there was none.

@@ -14,6 +14,7 @@ mod demo;
 mod embeddings;
 mod errors;
 mod failover;
+mod free_text;
 mod num_ctx;
 mod openwebui;
 mod relay;

@@ -184,6 +184,40 @@ async fn an_id_of_another_client_is_never_passed_on() {
     assert_eq!(up.next_request().await.json()["input"], reference("msg_theirs"));
 }
 
+/// The upstream may have a copy of its own, which is not to be gone on from either.
+#[tokio::test]
+async fn a_deleted_answer_is_not_asked_for_upstream() {
+    let up = Upstream::start().await;
+    let gateway = NATIVE.start("vllm", &up).await;
+    up.on(|_| json(response("resp_up", &json!([message("msg_up", "yes")])).to_string())).await;
+    assert_eq!(create(&gateway, json!({"input": "a"})).await.status, 200);
+    let delete = || ClientRequest::new("DELETE", "/v1/responses/resp_up");
+    assert_eq!(ask(&gateway, delete()).await.json()["deleted"], true);
+    assert_eq!(ask(&gateway, delete()).await.status, 404);
+    assert_eq!(ask(&gateway, ClientRequest::get("/v1/responses/resp_up")).await.status, 404);
+    for body in [
+        json!({"input": "b", "previous_response_id": "resp_up"}),
+        json!({"input": [{"type": "item_reference", "id": "msg_up"}]}),
+    ] {
+        let refused = create(&gateway, body).await;
+        assert_eq!((refused.status.as_u16(), up.request_count()), (400, 1), "{}", refused.text());
+    }
+}
+
+/// As the documents say it: lingate keeps the answer, its upstream none.
+#[tokio::test]
+async fn an_upstream_may_be_told_to_keep_nothing() {
+    let up = Upstream::start().await;
+    let gateway = Plan { model: "force: { store: false },", ..NATIVE }.start("vllm", &up).await;
+    up.on(|_| json(response("resp_up", &json!([message("msg_up", "yes")])).to_string())).await;
+    assert_eq!(create(&gateway, json!({"input": "a"})).await.status, 200);
+    assert_eq!(up.next_request().await.json()["store"], false);
+    let body = json!({"input": "b", "previous_response_id": "resp_up"});
+    assert_eq!(create(&gateway, body).await.status, 200);
+    let seen = up.next_request().await.json();
+    assert_eq!((seen["input"].as_array().map(Vec::len), seen.get("previous_response_id")), (Some(3), None));
+}
+
 /// The client must not believe in an id that means nothing.
 #[tokio::test]
 async fn an_answer_that_cannot_be_stored_says_so_and_is_good() {

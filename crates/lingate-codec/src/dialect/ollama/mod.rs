@@ -41,7 +41,7 @@ impl Dialect for Ollama {
         Framing::Ndjson
     }
 
-    fn can_relay(&self, operation: Operation, object: &Object<'_>) -> bool {
+    fn can_relay(&self, operation: Operation, object: &Object<'_>, _target: &Target<'_>) -> bool {
         // `prompt` and `system` beside a chat's messages are forms of seeds; Ollama passes over them in silence.
         operation != Operation::Chat || (object.given("prompt").is_none() && object.given("system").is_none())
     }

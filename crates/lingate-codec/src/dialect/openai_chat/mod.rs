@@ -6,8 +6,8 @@ mod response;
 mod stream;
 
 use super::{
-    AnswerContext, Dialect, DialectId, Field, RelayWants, Stamp, StreamDecoder, StreamEncoder, Target, Unsupported,
-    openai_error as error, openai_tap,
+    AnswerContext, Dialect, DialectId, Field, RelayWants, Remembered, Stamp, StreamDecoder, StreamEncoder, Target,
+    Unsupported, openai_error as error, openai_tap,
 };
 use crate::frame::Framing;
 use crate::ir::{Answer, ApiError, Event, Family, Loss, Operation, Request};
@@ -49,6 +49,15 @@ impl Dialect for OpenAiChat {
 
     fn check(&self, _operation: Operation, object: &Object<'_>) -> Result<(), ApiError> {
         request::check(object)
+    }
+
+    fn can_relay(&self, _operation: Operation, object: &Object<'_>, target: &Target<'_>) -> bool {
+        let readable = object.given("messages").is_some() || object.given("prompt").is_none();
+        readable && (target.custom_tools || request::forms(object).is_empty())
+    }
+
+    fn remember(&self, object: &Object<'_>) -> Remembered {
+        Remembered { tools: request::forms(object), ..Remembered::default() }
     }
 
     fn decode_request<'a>(&self, operation: Operation, body: &'a [u8]) -> Result<Request<'a>, ApiError> {

@@ -52,7 +52,7 @@ impl Dialect for OpenAiCompletions {
         request::check(object)
     }
 
-    fn can_relay(&self, _operation: Operation, _object: &Object<'_>) -> bool {
+    fn can_relay(&self, _operation: Operation, _object: &Object<'_>, _target: &Target<'_>) -> bool {
         true
     }
 

@@ -3,7 +3,6 @@
 mod echo;
 mod error;
 mod fields;
-mod free_text;
 mod reasoning;
 mod request;
 mod response;
@@ -59,7 +58,7 @@ impl Dialect for OpenAiResponses {
         request::check(object)
     }
 
-    fn can_relay(&self, _: Operation, _: &Object<'_>) -> bool {
+    fn can_relay(&self, _: Operation, _: &Object<'_>, _: &Target<'_>) -> bool {
         true
     }
 

@@ -2,7 +2,7 @@
 
 use super::encode::Writing;
 use super::path::Kept;
-use crate::dialect::Unsupported;
+use crate::dialect::{Unsupported, free_text};
 use crate::ir::{Concept, File, FileSource, Image, ImageSource, Message, Part, Role, ToolResult};
 use crate::json::Writer;
 
@@ -111,7 +111,7 @@ fn assistant(
     Ok(())
 }
 
-/// A call, or one of a kind that only this family has (`custom`): an entry with an id and its own member.
+/// A call, or one of a kind that is not known here: an entry with an id and its own member.
 fn is_call(part: &Part<'_>) -> bool {
     match part {
         Part::ToolCall(_) => true,
@@ -174,14 +174,22 @@ fn tool_call(
         }
         _ => return Err(writing.unsupported(Concept::Messages, "such a tool call is not taken")),
     };
+    let free = writing.form(&call.name).and_then(|_| free_text::text_of(&call.arguments));
+    let kind = if free.is_some() { "custom" } else { "function" };
     w.begin_object();
     w.string_member("id", &call.id);
-    w.string_member("type", "function");
-    w.key("function");
+    w.string_member("type", kind);
+    w.key(kind);
     w.begin_object();
     w.string_member("name", &call.name);
-    w.string_member("arguments", if call.arguments.is_empty() { "{}" } else { &call.arguments });
-    writing.restore(kept, &format!("tool_calls[{index}].function."), w);
+    match &free {
+        Some(text) => w.string_member("input", text),
+        None => {
+            w.string_member("arguments", if call.arguments.is_empty() { "{}" } else { &call.arguments });
+            writing.lose_free(kept, &format!("tool_calls[{index}].custom."));
+        }
+    }
+    writing.restore(kept, &format!("tool_calls[{index}].{kind}."), w);
     w.end_object();
     writing.restore(kept, &format!("tool_calls[{index}]."), w);
     writing.cache_control(call.cache_control, w);

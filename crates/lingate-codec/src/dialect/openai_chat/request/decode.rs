@@ -13,11 +13,15 @@ use std::borrow::Cow;
 pub(in crate::dialect::openai_chat) fn decode(operation: Operation, body: &[u8]) -> Result<Request<'_>, ApiError> {
     let object = parse_object(body)?;
     let mut request = Request::new(operation, Family::OpenAi, "");
+    // The forms of tools are wanted for the conversation and for the choice among them.
+    if let Some(value) = object.given("tools") {
+        request.tools = tools::decode(value, &Path::Key(&Path::Root, "tools"), &mut request.tool_forms)?;
+    }
     let given = object.given("messages");
-    request.messages = match given {
-        Some(value) => messages::decode(value, &Path::Key(&Path::Root, "messages"))?,
-        None => vec![prompt(&object)?],
-    };
+    match given {
+        Some(value) => messages::decode(value, &Path::Key(&Path::Root, "messages"), &mut request)?,
+        None => request.messages = vec![prompt(&object)?],
+    }
     for member in object.members() {
         if member.value.is_null() && fields::concept(&member.key).is_some() {
             continue;
@@ -98,9 +102,9 @@ fn about_sampling<'a>(request: &mut Request<'a>, member: &Member<'a>, path: &Pat
 fn about_tools<'a>(request: &mut Request<'a>, member: &Member<'a>, path: &Path<'_>) -> Result<bool, ApiError> {
     let value = member.value;
     match &*member.key {
-        "tools" => request.tools = tools::decode(value, path)?,
+        "tools" => {}
         "tool_choice" => {
-            let Some(choice) = tools::decode_choice(value, path)? else { return Ok(false) };
+            let Some(choice) = tools::decode_choice(value, path, &request.tool_forms)? else { return Ok(false) };
             request.tool_choice = Some(choice);
         }
         "parallel_tool_calls" => request.parallel_tool_calls = Some(path::boolean(value, path)?),

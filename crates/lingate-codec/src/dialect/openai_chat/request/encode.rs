@@ -4,8 +4,9 @@ use super::path::Kept;
 use super::{conversation, tools};
 use crate::dialect::openai_chat::fields;
 use crate::dialect::{Target, Unsupported};
-use crate::ir::{Concept, Effort, Extra, Family, Form, Loss, MaxTokens, Request, ResponseFormat};
+use crate::ir::{Concept, Effort, Extra, Family, Form, Loss, MaxTokens, Request, ResponseFormat, ToolForm};
 use crate::json::{Raw, Writer};
+use std::collections::HashMap;
 
 /// What OpenAI takes at most (its API reference, `stop`).
 const MAX_STOPS: usize = 4;
@@ -22,9 +23,23 @@ pub(super) struct Writing<'w, 'r, 'a> {
     pub(super) own: bool,
     /// Whether it came in one of this family, whose top-level members are known there.
     pub(super) kin: bool,
+    /// Tools that take free text, by name, where the target takes such.
+    forms: HashMap<&'r str, &'r ToolForm<'a>>,
 }
 
-impl Writing<'_, '_, '_> {
+impl<'r, 'a> Writing<'_, 'r, 'a> {
+    /// The client's form of a tool that takes free text, where the target takes such.
+    pub(super) fn form(&self, name: &str) -> Option<&'r ToolForm<'a>> {
+        self.forms.get(name).copied()
+    }
+
+    /// Reports what was said of a tool or a call of this dialect with free text, and a function cannot say.
+    pub(super) fn lose_free(&mut self, kept: &Kept<'_, '_>, parent: &str) {
+        if self.own {
+            kept.at(parent).for_each(|extra| self.loss.path(extra.path.as_str()));
+        }
+    }
+
     /// Writes back the unknown members of the object at `parent`.
     pub(super) fn restore(&self, kept: &Kept<'_, '_>, parent: &str, w: &mut Writer<'_>) {
         if self.own {
@@ -67,7 +82,9 @@ pub(in crate::dialect::openai_chat) fn encode(
 ) -> Result<(), Unsupported> {
     let kin = request.family == Family::OpenAi;
     let own = kin && request.form == Form::Messages;
-    let mut writing = Writing { request, target, loss, own, kin };
+    let forms = request.tool_forms.iter().filter(|_| own && target.custom_tools);
+    let forms = forms.map(|form| (&*form.name, form)).collect();
+    let mut writing = Writing { request, target, loss, own, kin, forms };
     let kept = Kept::new(&request.extra);
     let mut writer = Writer::new(out);
     let w = &mut writer;

@@ -2,11 +2,12 @@
 
 use super::parts;
 use super::path::{self, Path};
+use crate::dialect::free_text;
 use crate::ids;
-use crate::ir::{ApiError, Message, Opaque, Part, Role, ToolCall, ToolResult};
+use crate::ir::{ApiError, Message, Opaque, Part, Request, Role, Tool, ToolCall, ToolForm, ToolResult};
 use crate::json::{Object, Raw};
 use std::borrow::Cow;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashSet, VecDeque};
 
 /// The calls of the conversation so far, so that results find their names.
 #[derive(Default)]
@@ -17,6 +18,8 @@ struct History<'a> {
     by_name: Places<'a>,
     /// All calls before this one have their results.
     first_open: usize,
+    /// Calls with free text, by the name of their tool.
+    free: BTreeMap<Cow<'a, str>, Raw<'a>>,
 }
 
 type Places<'a> = BTreeMap<Cow<'a, str>, VecDeque<usize>>;
@@ -27,16 +30,41 @@ struct Called<'a> {
     answered: bool,
 }
 
-pub(super) fn decode<'a>(value: Raw<'a>, path: &Path<'_>) -> Result<Vec<Message<'a>>, ApiError> {
+/// Reads the conversation into the request, whose tools were read before.
+pub(super) fn decode<'a>(value: Raw<'a>, path: &Path<'_>, request: &mut Request<'a>) -> Result<(), ApiError> {
     let mut history = History::default();
-    let mut messages = Vec::new();
     for (index, message) in path::array(value, path)?.enumerate() {
-        messages.push(one(message, &path.index(index), &mut history)?);
+        request.messages.push(one(message, &path.index(index), &mut history)?);
     }
-    if messages.is_empty() {
+    if request.messages.is_empty() {
         return Err(ApiError::invalid(path.to_string(), format!("`{path}` must not be empty")));
     }
-    Ok(messages)
+    undeclared(history.free, request);
+    Ok(())
+}
+
+/// Tools that were called with free text and are no longer there have their form from the call.
+fn undeclared<'a>(free: BTreeMap<Cow<'a, str>, Raw<'a>>, request: &mut Request<'a>) {
+    if free.is_empty() {
+        return;
+    }
+    let declared: HashSet<_> = request
+        .tools
+        .iter()
+        .filter_map(|tool| match tool {
+            Tool::Function { name, .. } => Some(name),
+            Tool::Hosted { .. } => None,
+        })
+        .collect();
+    let undeclared = free.into_iter().filter(|(name, _)| !declared.contains(name));
+    request.tool_forms.extend(undeclared.map(|(name, raw)| ToolForm {
+        own_name: name.clone(),
+        name,
+        namespace: None,
+        custom: true,
+        search: false,
+        raw,
+    }));
 }
 
 fn one<'a>(value: Raw<'a>, path: &Path<'_>, history: &mut History<'a>) -> Result<Message<'a>, ApiError> {
@@ -133,11 +161,11 @@ fn tool_call<'a>(
     let object = path::object(value, path)?;
     let id = path::string_in(&object, "id", path)?;
     let kind = path::string_in(&object, "type", path)?.unwrap_or(Cow::Borrowed("function"));
+    if kind == "custom" {
+        return custom_call(&object, value, path, history, message).map(Part::ToolCall);
+    }
     if kind != "function" {
-        let id = id.ok_or_else(|| path::missing(&path.key("id")))?;
-        let custom = object.given("custom").and_then(Raw::object);
-        let name = custom.and_then(|custom| custom.string("name")).unwrap_or_default();
-        history.add(id, name);
+        history.add(id.ok_or_else(|| path::missing(&path.key("id")))?, Cow::Borrowed(""));
         return Ok(Part::Opaque(Opaque { kind, raw: value }));
     }
     let inner_path = path.key("function");
@@ -147,6 +175,26 @@ fn tool_call<'a>(
     path::keep_unknown(&object, &["id", "type", "function", "cache_control"], path, &mut message.extra);
     path::keep_unknown(&function, &["name", "arguments"], &inner_path, &mut message.extra);
     Ok(Part::ToolCall(call))
+}
+
+/// A call with free text, as the call of the function that stands for its tool.
+fn custom_call<'a>(
+    object: &Object<'a>,
+    raw: Raw<'a>,
+    path: &Path<'_>,
+    history: &mut History<'a>,
+    message: &mut Message<'a>,
+) -> Result<ToolCall<'a>, ApiError> {
+    let id = path::string_needed(object, "id", path)?;
+    let inner_path = path.key("custom");
+    let custom = path::object(object.given("custom").ok_or_else(|| path::missing(&inner_path))?, &inner_path)?;
+    let name = path::string_needed(&custom, "name", &inner_path)?;
+    let arguments = free_text::arguments(&path::string_needed(&custom, "input", &inner_path)?);
+    path::keep_unknown(object, &["id", "type", "custom", "cache_control"], path, &mut message.extra);
+    path::keep_unknown(&custom, &["name", "input"], &inner_path, &mut message.extra);
+    history.add(id.clone(), name.clone());
+    history.free.insert(name.clone(), raw);
+    Ok(ToolCall { id, name, arguments: Cow::Owned(arguments), cache_control: object.given("cache_control") })
 }
 
 fn function_parts<'a>(

@@ -2,21 +2,43 @@
 
 use super::encode::Writing;
 use super::path::{self, Kept, Path};
-use crate::dialect::Unsupported;
-use crate::ir::{ApiError, Concept, Tool, ToolChoice};
+use crate::dialect::{self, Unsupported, free_text};
+use crate::ir::{ApiError, Concept, Tool, ToolChoice, ToolForm};
 use crate::json::{Edits, Object, Raw, Writer};
+use memchr::memmem;
 use std::borrow::Cow;
 
 /// The schema of a function that takes nothing: some servers refuse a function without one.
 const NO_PARAMETERS: &str = r#"{"type":"object","properties":{}}"#;
 
-pub(super) fn decode<'a>(value: Raw<'a>, path: &Path<'_>) -> Result<Vec<Tool<'a>>, ApiError> {
-    path::array(value, path)?.enumerate().map(|(index, tool)| one(tool, &path.index(index))).collect()
+/// Reads the tools; those that take free text stand among the `forms`, too.
+pub(super) fn decode<'a>(
+    value: Raw<'a>,
+    path: &Path<'_>,
+    forms: &mut Vec<ToolForm<'a>>,
+) -> Result<Vec<Tool<'a>>, ApiError> {
+    path::array(value, path)?.enumerate().map(|(index, tool)| one(tool, &path.index(index), forms)).collect()
 }
 
-fn one<'a>(value: Raw<'a>, path: &Path<'_>) -> Result<Tool<'a>, ApiError> {
+/// The tools of a request that take free text. A request that cannot be read has none.
+pub(in crate::dialect::openai_chat) fn forms(object: &Object<'_>) -> Vec<dialect::ToolForm> {
+    let mut forms = Vec::new();
+    // Nearly no request has any, and every request is asked.
+    let tools = object.given("tools").filter(|tools| memmem::find(tools.bytes(), b"\"custom\"").is_some());
+    if let Some(tools) = tools
+        && decode(tools, &Path::Root, &mut forms).is_err()
+    {
+        forms.clear();
+    }
+    forms.into_iter().map(Into::into).collect()
+}
+
+fn one<'a>(value: Raw<'a>, path: &Path<'_>, forms: &mut Vec<ToolForm<'a>>) -> Result<Tool<'a>, ApiError> {
     let tool = path::object(value, path)?;
     let kind = path::string_in(&tool, "type", path)?.unwrap_or(Cow::Borrowed("function"));
+    if kind == "custom" {
+        return custom(&tool, value, path, forms);
+    }
     if kind != "function" {
         return Ok(Tool::Hosted { kind, raw: value });
     }
@@ -40,8 +62,44 @@ fn one<'a>(value: Raw<'a>, path: &Path<'_>) -> Result<Tool<'a>, ApiError> {
     })
 }
 
-/// `None` for a choice that no other dialect knows (`{"type":"custom",…}`): it stays raw.
-pub(super) fn decode_choice<'a>(value: Raw<'a>, path: &Path<'_>) -> Result<Option<ToolChoice<'a>>, ApiError> {
+/// A tool that takes free text, as a function.
+fn custom<'a>(
+    tool: &Object<'a>,
+    raw: Raw<'a>,
+    path: &Path<'_>,
+    forms: &mut Vec<ToolForm<'a>>,
+) -> Result<Tool<'a>, ApiError> {
+    let inner_path = path.key("custom");
+    let custom = path::object(tool.given("custom").ok_or_else(|| path::missing(&inner_path))?, &inner_path)?;
+    let name = path::string_needed(&custom, "name", &inner_path)?;
+    forms.push(ToolForm {
+        name: name.clone(),
+        own_name: name.clone(),
+        namespace: None,
+        custom: true,
+        search: false,
+        raw,
+    });
+    let mut extra = Vec::new();
+    path::keep_unknown(tool, &["type", "custom", "cache_control"], path, &mut extra);
+    path::keep_unknown(&custom, &["name", "description"], &inner_path, &mut extra);
+    let description = path::string_in(&custom, "description", &inner_path)?;
+    Ok(Tool::Function {
+        name,
+        description: free_text::with_grammar(description, &mut extra),
+        parameters: free_text::parameters(),
+        strict: None,
+        cache_control: tool.given("cache_control"),
+        extra,
+    })
+}
+
+/// `None` for a choice that no other dialect knows, or of a tool that is not there: it stays raw.
+pub(super) fn decode_choice<'a>(
+    value: Raw<'a>,
+    path: &Path<'_>,
+    forms: &[ToolForm<'a>],
+) -> Result<Option<ToolChoice<'a>>, ApiError> {
     if let Some(word) = value.string() {
         return Ok(match &*word {
             "auto" => Some(ToolChoice::Auto),
@@ -59,7 +117,8 @@ pub(super) fn decode_choice<'a>(value: Raw<'a>, path: &Path<'_>) -> Result<Optio
             let name = path::string_needed(&path::object(function, &inner_path)?, "name", &inner_path)?;
             Ok(Some(ToolChoice::Named(name)))
         }
-        "allowed_tools" => Ok(allowed(&choice)),
+        "custom" => Ok(custom_name(&choice, forms).map(ToolChoice::Named)),
+        "allowed_tools" => Ok(allowed(&choice, forms)),
         _ => Ok(None),
     }
 }
@@ -69,13 +128,22 @@ fn unknown_choice(path: &Path<'_>, word: &str) -> ApiError {
     ApiError::invalid(path.to_string(), format!("`{path}` must be none, auto, required or an object, not `{word}`"))
 }
 
-/// Only a choice among functions can be said in other words.
-fn allowed<'a>(choice: &Object<'a>) -> Option<ToolChoice<'a>> {
+/// The name of a tool that takes free text, if it is among the tools.
+fn custom_name<'a>(choice: &Object<'a>, forms: &[ToolForm<'a>]) -> Option<Cow<'a, str>> {
+    let name = choice.given("custom")?.object()?.string("name")?;
+    forms.iter().any(|form| form.name == name).then_some(name)
+}
+
+/// Only a choice among functions and tools that take free text can be said in other words.
+fn allowed<'a>(choice: &Object<'a>, forms: &[ToolForm<'a>]) -> Option<ToolChoice<'a>> {
     let allowed = choice.given("allowed_tools")?.object()?;
     let names = allowed.given("tools")?.array()?.map(|tool| {
         let tool = tool.object()?;
-        let is_function = tool.string("type").is_none_or(|kind| kind == "function");
-        tool.given("function").filter(|_| is_function)?.object()?.string("name")
+        match tool.string("type").as_deref() {
+            None | Some("function") => tool.given("function")?.object()?.string("name"),
+            Some("custom") => custom_name(&tool, forms),
+            Some(_) => None,
+        }
     });
     let required = match &*allowed.string("mode")? {
         "required" => true,
@@ -102,7 +170,7 @@ pub(super) fn encode(writing: &mut Writing<'_, '_, '_>, w: &mut Writer<'_>) -> R
         Some(ToolChoice::Auto | ToolChoice::None) if idle => {}
         Some(choice) => {
             w.key("tool_choice");
-            encode_choice(choice, w);
+            encode_choice(writing, choice, w);
         }
     }
     if let Some(parallel) = request.parallel_tool_calls.filter(|_| !idle) {
@@ -111,12 +179,22 @@ pub(super) fn encode(writing: &mut Writing<'_, '_, '_>, w: &mut Writer<'_>) -> R
     Ok(())
 }
 
+/// The form in which the client declared the tool, if the target takes that.
+fn form<'r, 'a>(writing: &Writing<'_, 'r, 'a>, tool: &Tool<'_>) -> Option<&'r ToolForm<'a>> {
+    let Tool::Function { name, .. } = tool else { return None };
+    writing.form(name)
+}
+
 fn tool_entry(
     writing: &mut Writing<'_, '_, '_>,
     index: usize,
     tool: &Tool<'_>,
     w: &mut Writer<'_>,
 ) -> Result<(), Unsupported> {
+    if let Some(form) = form(writing, tool) {
+        w.raw(form.raw);
+        return Ok(());
+    }
     match tool {
         Tool::Hosted { raw, .. } if writing.own => w.raw(*raw),
         Tool::Hosted { kind, .. } => {
@@ -147,6 +225,7 @@ fn tool_entry(
             writing.cache_control(*cache_control, w);
             w.end_object();
             writing.lose(extra);
+            writing.lose_free(&kept, "custom.");
         }
     }
     Ok(())
@@ -166,12 +245,12 @@ fn schema(parameters: Option<Raw<'_>>, own: bool, w: &mut Writer<'_>) {
     }
 }
 
-fn encode_choice(choice: &ToolChoice<'_>, w: &mut Writer<'_>) {
+fn encode_choice(writing: &Writing<'_, '_, '_>, choice: &ToolChoice<'_>, w: &mut Writer<'_>) {
     match choice {
         ToolChoice::Auto => w.string("auto"),
         ToolChoice::None => w.string("none"),
         ToolChoice::Required => w.string("required"),
-        ToolChoice::Named(name) => named(name, w),
+        ToolChoice::Named(name) => named(writing, name, w),
         ToolChoice::Allowed { names, required } => {
             w.begin_object();
             w.string_member("type", "allowed_tools");
@@ -181,7 +260,7 @@ fn encode_choice(choice: &ToolChoice<'_>, w: &mut Writer<'_>) {
             w.key("tools");
             w.begin_array();
             for name in names {
-                named(name, w);
+                named(writing, name, w);
             }
             w.end_array();
             w.end_object();
@@ -190,10 +269,11 @@ fn encode_choice(choice: &ToolChoice<'_>, w: &mut Writer<'_>) {
     }
 }
 
-fn named(name: &str, w: &mut Writer<'_>) {
+fn named(writing: &Writing<'_, '_, '_>, name: &str, w: &mut Writer<'_>) {
+    let kind = if writing.form(name).is_some() { "custom" } else { "function" };
     w.begin_object();
-    w.string_member("type", "function");
-    w.key("function");
+    w.string_member("type", kind);
+    w.key(kind);
     w.begin_object();
     w.string_member("name", name);
     w.end_object();

@@ -1,6 +1,7 @@
 //! A whole answer, written.
 
 use super::write;
+use crate::dialect::free_text::FreeText;
 use crate::dialect::{AnswerContext, openai_answer, openai_usage as usage};
 use crate::ir::{Answer, Block};
 use crate::json::Writer;
@@ -90,13 +91,19 @@ fn tool_calls(answer: &Answer, context: &AnswerContext, w: &mut Writer<'_>) {
     for block in &answer.blocks {
         let Block::ToolCall { id, name, arguments, .. } = block else { continue };
         let id = write::call_id(id, used.len(), |id| used.contains(id), context);
+        let custom = write::is_custom(name, context);
+        let kind = write::call_kind(custom);
         w.begin_object();
         w.string_member("id", &id);
-        w.string_member("type", "function");
-        w.key("function");
+        w.string_member("type", kind);
+        w.key(kind);
         w.begin_object();
         w.string_member("name", name);
-        w.string_member("arguments", if arguments.is_empty() { "{}" } else { arguments });
+        if custom {
+            w.string_member("input", &FreeText::of(arguments).0);
+        } else {
+            w.string_member("arguments", if arguments.is_empty() { "{}" } else { arguments });
+        }
         w.end_object();
         w.end_object();
         used.insert(id);

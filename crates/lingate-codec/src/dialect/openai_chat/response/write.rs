@@ -64,6 +64,16 @@ fn logprob(token: &Logprob, w: &mut Writer<'_>) {
     }
 }
 
+/// Whether the client knows the tool as one that takes free text.
+pub(in crate::dialect::openai_chat) fn is_custom(name: &str, context: &AnswerContext) -> bool {
+    context.form(name).is_some_and(|form| form.custom)
+}
+
+/// A call's `type`, which is also the name of the member that holds the rest of it.
+pub(in crate::dialect::openai_chat) fn call_kind(custom: bool) -> &'static str {
+    if custom { "custom" } else { "function" }
+}
+
 /// A call's id: the upstream's, unless it gave none or gave it to an earlier call too.
 pub(in crate::dialect::openai_chat) fn call_id<'a>(
     id: &'a str,

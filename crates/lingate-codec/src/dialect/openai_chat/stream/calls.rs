@@ -1,5 +1,6 @@
 //! Calls in an answer: entries of `tool_calls`, put in order whatever their upstream made of ids and indexes.
 
+use crate::dialect::free_text;
 use crate::dialect::halves::Half;
 use crate::ir::Event;
 use crate::json::{Object, Raw};
@@ -34,6 +35,9 @@ struct Call {
     half: Half,
     /// The last message or delta that had an entry for it.
     round: usize,
+    /// Whether its arguments are free text (of a `custom` tool), and whether any came.
+    free: bool,
+    any_text: bool,
 }
 
 /// An entry of `tool_calls`.
@@ -42,6 +46,7 @@ struct Entry<'a> {
     id: Cow<'a, str>,
     name: Cow<'a, str>,
     arguments: Option<Raw<'a>>,
+    free: bool,
 }
 
 impl Calls {
@@ -55,14 +60,21 @@ impl Calls {
         self.round += 1;
         if let Some(entries) = message.get("tool_calls").and_then(Raw::array) {
             for entry in entries.filter_map(Raw::object) {
-                let Some(function) = entry.get("function").and_then(Raw::object) else { continue };
+                let inner = |key| entry.get(key).and_then(Raw::object);
+                let (inner, free) = match inner("function") {
+                    Some(function) => (function, false),
+                    None => match inner("custom") {
+                        Some(custom) => (custom, true),
+                        None => continue,
+                    },
+                };
                 let index = entry.get("index").and_then(Raw::u64);
-                self.add(&Entry::new(index, entry.string("id"), &function), out);
+                self.add(&Entry::new(index, entry.string("id"), &inner, free), out);
             }
         }
         // From before calls were lists.
         if let Some(function) = message.get("function_call").and_then(Raw::object) {
-            self.add(&Entry::new(None, None, &function), out);
+            self.add(&Entry::new(None, None, &function, false), out);
         }
     }
 
@@ -70,11 +82,15 @@ impl Calls {
     pub(super) fn more(&mut self, index: u64, arguments: Raw<'_>, out: &mut Vec<Event>) {
         self.round += 1;
         let (id, name) = (Cow::Borrowed(""), Cow::Borrowed(""));
-        self.add(&Entry { index: Some(index), id, name, arguments: Some(arguments) }, out);
+        self.add(&Entry { index: Some(index), id, name, arguments: Some(arguments), free: false }, out);
     }
 
     /// The answer is complete, and with it all its calls. What never got a name cannot be called.
     pub(in crate::dialect::openai_chat) fn end(&mut self, out: &mut Vec<Event>) {
+        for call in self.calls.iter().filter(|call| call.free) {
+            let fragment = free_text::ending(call.any_text);
+            out.extend(call.number.map(|call| Event::ToolCallArguments { call, fragment }));
+        }
         out.extend((0..self.begun).map(|call| Event::ToolCallEnd { call }));
         self.calls.clear();
         self.by_id.clear();
@@ -83,7 +99,7 @@ impl Calls {
 
     fn add(&mut self, entry: &Entry<'_>, out: &mut Vec<Event>) {
         let at = self.find(entry).unwrap_or_else(|| {
-            self.calls.push(Call { index: entry.index, ..Call::default() });
+            self.calls.push(Call { index: entry.index, free: entry.free, ..Call::default() });
             let at = self.calls.len() - 1;
             if let Some(index) = entry.index {
                 self.by_index.insert(index, at);
@@ -111,10 +127,15 @@ impl Calls {
         // Some servers send the object itself.
         let text = entry.arguments.map(|raw| call.half.join(raw).unwrap_or_else(|| raw.text()));
         let Some(text) = text.filter(|text| !text.is_empty()) else { return };
-        call.arguments.read(&text);
+        let fragment = if call.free {
+            free_text::piece(&text, !std::mem::replace(&mut call.any_text, true))
+        } else {
+            call.arguments.read(&text);
+            text.into_owned()
+        };
         match call.number {
-            Some(number) => out.push(Event::ToolCallArguments { call: number, fragment: text.into_owned() }),
-            None => call.waiting.push_str(&text),
+            Some(number) => out.push(Event::ToolCallArguments { call: number, fragment }),
+            None => call.waiting.push_str(&fragment),
         }
     }
 
@@ -159,10 +180,11 @@ impl Call {
 }
 
 impl<'a> Entry<'a> {
-    fn new(index: Option<u64>, id: Option<Cow<'a, str>>, function: &Object<'a>) -> Self {
-        let arguments = function.given("arguments");
-        let name = function.string("name").unwrap_or_default();
-        Self { index, id: id.unwrap_or_default(), name, arguments }
+    /// `inner`: the function, or the tool that takes free text.
+    fn new(index: Option<u64>, id: Option<Cow<'a, str>>, inner: &Object<'a>, free: bool) -> Self {
+        let arguments = inner.given(if free { "input" } else { "arguments" });
+        let name = inner.string("name").unwrap_or_default();
+        Self { index, id: id.unwrap_or_default(), name, arguments, free }
     }
 }
 

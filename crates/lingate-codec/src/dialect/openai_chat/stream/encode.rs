@@ -1,5 +1,6 @@
 //! A stream, written.
 
+use crate::dialect::free_text::FreeText;
 use crate::dialect::openai_chat::error;
 use crate::dialect::openai_chat::response::write;
 use crate::dialect::{AnswerContext, Stamp, StreamEncoder, openai_answer, openai_usage as usage};
@@ -28,6 +29,8 @@ struct Call {
     /// Its index on the wire: 0, 1, 2 … in the order of the openings.
     index: usize,
     has_arguments: bool,
+    /// Of a tool that takes free text.
+    free: Option<FreeText>,
 }
 
 const DATA: &[u8] = b"data: ";
@@ -140,17 +143,18 @@ impl Encoder {
         w.begin_object();
         w.integer_member("index", index);
         w.string_member("id", &id);
-        w.string_member("type", "function");
-        w.key("function");
+        let custom = write::is_custom(name, &self.context);
+        w.string_member("type", write::call_kind(custom));
+        w.key(write::call_kind(custom));
         w.begin_object();
         w.string_member("name", name);
-        w.string_member("arguments", "");
+        w.string_member(if custom { "input" } else { "arguments" }, "");
         w.end_object();
         w.end_object();
         w.end_array();
         out.extend_from_slice(OPEN_ENDED);
         self.call_ids.insert(id);
-        self.calls.insert(call, Call { index, has_arguments: false });
+        self.calls.insert(call, Call { index, has_arguments: false, free: custom.then(FreeText::default) });
     }
 
     fn call_arguments(&mut self, call: usize, fragment: &str, out: &mut Vec<u8>) {
@@ -160,19 +164,29 @@ impl Encoder {
         let Some(call) = self.calls.get_mut(&call) else { return };
         call.has_arguments = true;
         let index = call.index;
-        self.arguments_delta(index, fragment, out);
+        match &mut call.free {
+            None => self.arguments_delta(index, "arguments", fragment, out),
+            Some(free) => {
+                let text = free.add(fragment);
+                self.arguments_delta(index, "input", &text, out);
+            }
+        }
     }
 
-    fn arguments_delta(&self, index: usize, fragment: &str, out: &mut Vec<u8>) {
+    /// More arguments of a function, or more `input` of a tool that takes free text.
+    fn arguments_delta(&self, index: usize, member: &str, fragment: &str, out: &mut Vec<u8>) {
+        if fragment.is_empty() {
+            return;
+        }
         self.open_delta(out);
         let mut w = Writer::new(out);
         w.key("tool_calls");
         w.begin_array();
         w.begin_object();
         w.integer_member("index", index);
-        w.key("function");
+        w.key(write::call_kind(member == "input"));
         w.begin_object();
-        w.string_member("arguments", fragment);
+        w.string_member(member, fragment);
         w.end_object();
         w.end_object();
         w.end_array();
@@ -206,12 +220,18 @@ impl Encoder {
 
     fn end(&mut self, out: &mut Vec<u8>) {
         self.ensure_begun(out);
-        for call in self.calls.values().filter(|call| !call.has_arguments) {
-            self.arguments_delta(call.index, "{}", out);
+        let mut called = false;
+        for call in std::mem::take(&mut self.calls).into_values() {
+            called = true;
+            match call.free {
+                Some(mut free) => self.arguments_delta(call.index, "input", &free.end().0, out),
+                None if !call.has_arguments => self.arguments_delta(call.index, "arguments", "{}", out),
+                None => {}
+            }
         }
         self.open_delta(out);
         out.extend_from_slice(b"},\"finish_reason\":\"");
-        out.extend_from_slice(openai_answer::finish_word(self.finish, !self.calls.is_empty()).as_bytes());
+        out.extend_from_slice(openai_answer::finish_word(self.finish, called).as_bytes());
         out.extend_from_slice(b"\"}]}\n\n");
         if self.context.include_usage && self.usage.is_known() {
             out.extend_from_slice(&self.head);

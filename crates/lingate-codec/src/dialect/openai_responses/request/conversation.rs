@@ -2,10 +2,10 @@
 
 use super::encode::Writing;
 use super::pieces;
-use crate::dialect::Unsupported;
 use crate::dialect::openai_responses::reasoning::{Sealed, own_in_signature};
+use crate::dialect::{Unsupported, free_text};
 use crate::ids::legal_call_id;
-use crate::ir::{FREE_TEXT, Message, Opaque, Part, Role, ToolCall, ToolResult};
+use crate::ir::{Message, Part, Role, ToolCall, ToolResult};
 use crate::json::{Raw, Writer};
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -24,7 +24,7 @@ pub(super) fn encode<'r>(writing: &mut Writing<'_, 'r, '_>, w: &mut Writer<'_>) 
     instructions(writing, leading, w);
     w.key("input");
     w.begin_array();
-    let mut items = Items { custom: HashSet::new(), thoughts: 0 };
+    let mut items = Items { custom: HashSet::new(), searches: HashSet::new(), thoughts: 0 };
     for message in rest {
         items.turn(writing, message, w)?;
     }
@@ -59,6 +59,8 @@ fn instructions(writing: &mut Writing<'_, '_, '_>, leading: &[Message<'_>], w: &
 struct Items<'r> {
     /// Ids of calls with free text: their results are of another type.
     custom: HashSet<Cow<'r, str>>,
+    /// Ids of the client's searches for tools, whose results are of yet another.
+    searches: HashSet<Cow<'r, str>>,
     /// How many thoughts were written.
     thoughts: usize,
 }
@@ -93,7 +95,7 @@ impl<'r> Items<'r> {
         for part in parts {
             let item = match part {
                 Part::Reasoning { .. } | Part::RedactedReasoning { .. } | Part::ToolCall(_) => true,
-                Part::Opaque(opaque) => writing.own || custom_call(opaque).is_some(),
+                Part::Opaque(_) => writing.own,
                 _ => false,
             };
             if !item {
@@ -105,7 +107,7 @@ impl<'r> Items<'r> {
             match part {
                 Part::Reasoning { text, signature } => self.thought(writing, text, signature.as_deref(), w),
                 Part::ToolCall(call) => self.call(writing, call, w),
-                Part::Opaque(opaque) => self.opaque(writing, opaque, w),
+                Part::Opaque(opaque) => w.raw(opaque.raw),
                 Part::RedactedReasoning { data } => writing.loss.quiet_at(THOUGHT, data.as_bytes()),
                 _ => {}
             }
@@ -159,7 +161,16 @@ impl<'r> Items<'r> {
     fn call(&mut self, writing: &mut Writing<'_, 'r, '_>, call: &'r ToolCall<'_>, w: &mut Writer<'_>) {
         writing.lose_mark(call.cache_control);
         let form = writing.form(&call.name);
-        let input = form.filter(|form| form.custom).and_then(|_| free_text(&call.arguments));
+        if form.is_some_and(|form| form.search) && Raw::parse(call.arguments.as_bytes()).is_ok() {
+            self.searches.insert(Cow::Borrowed(&call.id));
+            w.begin_object();
+            w.string_member("type", "tool_search_call");
+            w.string_member("call_id", &call_id(&call.id));
+            w.string_member("execution", "client");
+            w.json_member("arguments", &call.arguments);
+            return w.end_object();
+        }
+        let input = form.filter(|form| form.custom).and_then(|_| free_text::text_of(&call.arguments));
         w.begin_object();
         w.string_member("type", if input.is_some() { "custom_tool_call" } else { "function_call" });
         w.string_member("call_id", &call_id(&call.id));
@@ -177,21 +188,6 @@ impl<'r> Items<'r> {
         w.end_object();
     }
 
-    /// An item that the IR does not know, or a chat's call with free text.
-    fn opaque(&mut self, writing: &Writing<'_, '_, '_>, opaque: &'r Opaque<'_>, w: &mut Writer<'_>) {
-        if writing.own {
-            return w.raw(opaque.raw);
-        }
-        let Some(call) = custom_call(opaque) else { return };
-        w.begin_object();
-        w.string_member("type", "custom_tool_call");
-        w.string_member("call_id", &call_id(&call.id));
-        w.string_member("name", &call.name);
-        w.string_member("input", &call.input);
-        w.end_object();
-        self.custom.insert(call.id);
-    }
-
     fn result(
         &self,
         writing: &mut Writing<'_, 'r, '_>,
@@ -202,6 +198,18 @@ impl<'r> Items<'r> {
             writing.loss.beside("is_error", result.call_id.as_bytes());
         }
         writing.lose_mark(result.cache_control);
+        if let [Part::Text { text, .. }] = result.parts.as_slice()
+            && self.searches.contains(&*result.call_id)
+        {
+            w.begin_object();
+            w.string_member("type", "tool_search_output");
+            w.string_member("call_id", &call_id(&result.call_id));
+            w.string_member("execution", "client");
+            w.string_member("status", "completed");
+            w.json_member("tools", text);
+            w.end_object();
+            return Ok(());
+        }
         let custom = self.custom.contains(&*result.call_id);
         w.begin_object();
         w.string_member("type", if custom { "custom_tool_call_output" } else { "function_call_output" });
@@ -242,22 +250,4 @@ fn thought_text(kind: &str, text: &str, w: &mut Writer<'_>) {
 /// An id that OpenAI takes; the same one always gives the same, so that calls and results still match.
 fn call_id(id: &str) -> Cow<'_, str> {
     if id.is_empty() || id.len() > MAX_CALL_ID { legal_call_id(id, MAX_CALL_ID) } else { Cow::Borrowed(id) }
-}
-
-/// The text in the arguments of a function that stands for a tool that takes free text.
-fn free_text(arguments: &str) -> Option<Cow<'_, str>> {
-    Raw::parse(arguments.as_bytes()).ok()?.object()?.string(FREE_TEXT)
-}
-
-/// A call of the chat API with free text.
-struct CustomCall<'a> {
-    id: Cow<'a, str>,
-    name: Cow<'a, str>,
-    input: Cow<'a, str>,
-}
-
-fn custom_call<'a>(opaque: &Opaque<'a>) -> Option<CustomCall<'a>> {
-    let object = opaque.raw.object().filter(|_| opaque.kind == "custom")?;
-    let custom = object.given("custom")?.object()?;
-    Some(CustomCall { id: object.string("id")?, name: custom.string("name")?, input: custom.string("input")? })
 }

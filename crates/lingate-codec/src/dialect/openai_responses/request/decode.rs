@@ -19,16 +19,17 @@ pub(in crate::dialect::openai_responses) fn decode(body: &[u8]) -> Result<Reques
     let mut request = Request::new(Operation::Chat, Family::OpenAi, "");
     request.form = Form::Items;
     let root = Path::Root;
-    let declared = match object.given("tools") {
+    let mut declared = match object.given("tools") {
         Some(tools) => tools::decode(tools, &root.key("tools"))?,
         None => Declared::default(),
     };
+    let input_path = root.key("input");
+    let given = object.given("input").ok_or_else(|| path::missing(&input_path))?;
+    declared.found(given, &input_path)?;
     let names = Names::of(&declared.forms);
     if let Some(text) = path::string_in(&object, "instructions", &root)?.filter(|text| !text.is_empty()) {
         request.messages.push(Message::text(Role::System, text));
     }
-    let input_path = root.key("input");
-    let given = object.given("input").ok_or_else(|| path::missing(&input_path))?;
     input::decode(given, &input_path, &names, &mut request.messages)?;
     for member in object.members() {
         if member.value.is_null() && fields::concept(&member.key).is_some() {

@@ -2,10 +2,11 @@
 
 use super::parts;
 use super::path::{self, Path};
-use super::tools::Names;
+use super::tools::{self, Names};
+use crate::dialect::free_text;
 use crate::dialect::openai_responses::reasoning::{Sealed, own_as_signature};
-use crate::ir::{ApiError, FREE_TEXT, Message, Opaque, Part, Role, ToolCall, ToolResult};
-use crate::json::{Object, Raw, Writer};
+use crate::ir::{ApiError, Message, Opaque, Part, Role, ToolCall, ToolResult};
+use crate::json::{Object, Raw};
 use std::borrow::Cow;
 use std::collections::HashMap;
 
@@ -53,6 +54,9 @@ impl<'a> Turns<'_, 'a> {
             "message" => self.message(&object, path),
             "function_call" | "custom_tool_call" => self.call(&object, &kind, path),
             "function_call_output" | "custom_tool_call_output" => self.result(&object, path),
+            "tool_search_call" | "tool_search_output" if tools::is_clients(&object) => {
+                self.search(&object, &kind, path)
+            }
             "reasoning" => self.reasoning(&object, path),
             "item_reference" => {
                 let message = format!("`{path}` refers to an item that is not stored here");
@@ -106,7 +110,7 @@ impl<'a> Turns<'_, 'a> {
         let namespace = path::string_in(object, "namespace", path)?;
         let name = self.names.find(namespace.as_deref(), own_name);
         let arguments = if kind == "custom_tool_call" {
-            Cow::Owned(free_text(&path::string_needed(object, "input", path)?))
+            Cow::Owned(free_text::arguments(&path::string_needed(object, "input", path)?))
         } else {
             match object.given("arguments") {
                 None => Cow::Borrowed("{}"),
@@ -121,6 +125,35 @@ impl<'a> Turns<'_, 'a> {
         let turn = self.assistant();
         path::keep_unknown(object, &known, path, &mut turn.extra);
         turn.parts.push(Part::ToolCall(ToolCall { id, name, arguments, cache_control: None }));
+        Ok(())
+    }
+
+    /// The client's search for tools, and what it found; that is told to the model as it stands.
+    fn search(&mut self, object: &Object<'a>, kind: &str, path: &Path<'_>) -> Result<(), ApiError> {
+        let id = path::string_needed(object, "call_id", path)?;
+        let name = self.names.search();
+        if kind == "tool_search_call" {
+            let arguments = object
+                .given("arguments")
+                .map_or(Cow::Borrowed("{}"), |arguments| arguments.string().unwrap_or_else(|| arguments.text()));
+            self.called.insert(id.clone(), name.clone());
+            let turn = self.assistant();
+            path::keep_unknown(
+                object,
+                &["type", "id", "status", "call_id", "execution", "arguments"],
+                path,
+                &mut turn.extra,
+            );
+            turn.parts.push(Part::ToolCall(ToolCall { id, name, arguments, cache_control: None }));
+            return Ok(());
+        }
+        let tools_path = path.key("tools");
+        let found = object.given("tools").ok_or_else(|| path::missing(&tools_path))?;
+        let mut extra = Vec::new();
+        path::keep_unknown(object, &["type", "id", "status", "call_id", "execution", "tools"], path, &mut extra);
+        let parts = vec![Part::text(found.text())];
+        let result = ToolResult { call_id: id, name: Some(name), is_error: false, parts, cache_control: None };
+        self.messages.push(Message { extra, ..Message::new(Role::Tool, vec![Part::ToolResult(result)]) });
         Ok(())
     }
 
@@ -170,14 +203,4 @@ impl<'a> Turns<'_, 'a> {
         turn.parts.push(Part::Reasoning { text, signature });
         Ok(())
     }
-}
-
-/// The arguments by which a function takes free text.
-fn free_text(text: &str) -> String {
-    let mut json = Vec::with_capacity(text.len() + 16);
-    let mut w = Writer::new(&mut json);
-    w.begin_object();
-    w.string_member(FREE_TEXT, text);
-    w.end_object();
-    String::from_utf8(json).unwrap_or_default()
 }

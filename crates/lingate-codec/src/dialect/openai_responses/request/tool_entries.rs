@@ -18,10 +18,14 @@ pub(super) fn encode(writing: &mut Writing<'_, '_, '_>, w: &mut Writer<'_>) -> R
             match form(writing, tool) {
                 // A group is one entry for all of its tools.
                 Some(form) if last == Some(form.raw.bytes().as_ptr()) => {}
-                Some(form) => {
+                Some(form) if writing.own => {
                     last = Some(form.raw.bytes().as_ptr());
                     w.raw(form.raw);
                 }
+                Some(form) => match chat_custom(form.raw) {
+                    Some(custom) => free_text(&custom, w),
+                    None => entry(writing, index, tool, w)?,
+                },
                 None => entry(writing, index, tool, w)?,
             }
         }
@@ -43,7 +47,7 @@ pub(super) fn encode(writing: &mut Writing<'_, '_, '_>, w: &mut Writer<'_>) -> R
     Ok(())
 }
 
-/// The form in which the client declared the tool, if it was in this dialect and not as a function.
+/// The form in which the client declared the tool, if it was not as a function.
 fn form<'r, 'a>(writing: &Writing<'_, 'r, 'a>, tool: &Tool<'_>) -> Option<&'r ToolForm<'a>> {
     let Tool::Function { name, .. } = tool else { return None };
     writing.form(name)
@@ -57,14 +61,11 @@ fn entry(
 ) -> Result<(), Unsupported> {
     match tool {
         Tool::Hosted { raw, .. } if writing.own => w.raw(*raw),
-        Tool::Hosted { kind, raw } => match custom(kind, *raw).filter(|_| writing.kin) {
-            Some(custom) => free_text(&custom, w),
-            None => {
-                let what = format!("a tool of type `{kind}` cannot be run");
-                let path = Some(format!("tools[{index}]"));
-                return Err(Unsupported { path, ..writing.unsupported(Concept::Tools, &what) });
-            }
-        },
+        Tool::Hosted { kind, .. } => {
+            let what = format!("a tool of type `{kind}` cannot be run");
+            let path = Some(format!("tools[{index}]"));
+            return Err(Unsupported { path, ..writing.unsupported(Concept::Tools, &what) });
+        }
         Tool::Function { name, description, parameters, strict, cache_control, extra } => {
             w.begin_object();
             w.string_member("type", "function");
@@ -103,8 +104,8 @@ fn schema(parameters: Option<Raw<'_>>, own: bool, w: &mut Writer<'_>) {
 }
 
 /// A tool that takes free text, as the chat API declares it.
-fn custom<'a>(kind: &str, raw: Raw<'a>) -> Option<Object<'a>> {
-    let custom = raw.object().filter(|_| kind == "custom")?.given("custom")?.object()?;
+fn chat_custom(raw: Raw<'_>) -> Option<Object<'_>> {
+    let custom = raw.object()?.given("custom")?.object()?;
     // Without a name it is refused like one of an unknown kind.
     custom.string("name").is_some().then_some(custom)
 }

@@ -1,19 +1,27 @@
 //! Tools and the choice among them, read.
 
 use super::path::{self, Path};
-use crate::dialect;
+use crate::dialect::{self, free_text};
 use crate::ids::legal_call_id;
-use crate::ir::{ApiError, Extra, Tool, ToolChoice, ToolForm};
+use crate::ir::{ApiError, Tool, ToolChoice, ToolForm};
 use crate::json::{Object, Raw};
+use memchr::memmem;
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
-/// The schema of a function that stands for a tool that takes free text.
-const TAKES_TEXT: &str =
-    r#"{"type":"object","properties":{"input":{"type":"string"}},"required":["input"],"additionalProperties":false}"#;
-
 /// The longest name of a function (OpenAI's bound, and nearly everyone's).
 const MAX_NAME: usize = 64;
+
+/// The name of the function that stands for the client's search for tools.
+const SEARCH: &str = "tool_search";
+
+/// The item that holds what such a search found.
+const SEARCH_OUTPUT: &str = "tool_search_output";
+
+/// Whether a search for tools is the client's to run, or was.
+pub(super) fn is_clients(object: &Object<'_>) -> bool {
+    object.string("execution").as_deref() == Some("client")
+}
 
 /// What became of `tools`.
 #[derive(Default)]
@@ -23,6 +31,8 @@ pub(super) struct Declared<'a> {
     pub(super) forms: Vec<ToolForm<'a>>,
     /// Names of functions so far.
     taken: HashSet<Cow<'a, str>>,
+    /// Names of groups that were found.
+    groups: HashSet<Cow<'a, str>>,
 }
 
 pub(super) fn decode<'a>(value: Raw<'a>, path: &Path<'_>) -> Result<Declared<'a>, ApiError> {
@@ -40,14 +50,12 @@ pub(super) fn decode<'a>(value: Raw<'a>, path: &Path<'_>) -> Result<Declared<'a>
 
 /// The tools of a request that are no plain functions. A request that cannot be read has none.
 pub(in crate::dialect::openai_responses) fn forms(object: &Object<'_>) -> Vec<dialect::ToolForm> {
-    let declared = object.given("tools").and_then(|tools| decode(tools, &Path::Root).ok()).unwrap_or_default();
-    let kept = |form: ToolForm<'_>| dialect::ToolForm {
-        name: form.name.into_owned(),
-        own_name: form.own_name.into_owned(),
-        namespace: form.namespace.unwrap_or_default().into_owned(),
-        custom: form.custom,
-    };
-    declared.forms.into_iter().map(kept).collect()
+    let mut declared = object.given("tools").and_then(|tools| decode(tools, &Path::Root).ok()).unwrap_or_default();
+    if let Some(input) = object.given("input") {
+        // What was found and read before a fault is all that an answer can hold.
+        let _ = declared.found(input, &Path::Root);
+    }
+    declared.forms.into_iter().map(Into::into).collect()
 }
 
 /// The group in which a tool stands.
@@ -80,6 +88,9 @@ impl<'a> Declared<'a> {
         path: &Path<'_>,
         group: Group<'_, 'a>,
     ) -> Result<(), ApiError> {
+        if kind == "tool_search" && is_clients(object) && group.is_none() {
+            return self.search(object, raw, path);
+        }
         let custom = kind == "custom";
         if kind != "function" && !custom {
             self.tools.push(Tool::Hosted { kind: Cow::Owned(kind.to_owned()), raw });
@@ -94,13 +105,13 @@ impl<'a> Declared<'a> {
         if custom || group.is_some() {
             let namespace = group.map(|(namespace, _)| namespace.clone());
             let raw = group.map_or(raw, |(_, raw)| raw);
-            self.forms.push(ToolForm { name: name.clone(), own_name, namespace, custom, raw });
+            self.forms.push(ToolForm { name: name.clone(), own_name, namespace, custom, search: false, raw });
         }
         let mut extra = Vec::new();
         let known = ["type", "name", "description", "parameters", "strict"];
         path::keep_unknown(object, &known[..if custom { 3 } else { 5 }], path, &mut extra);
         let parameters = match object.given("parameters") {
-            _ if custom => Raw::parse(TAKES_TEXT.as_bytes()).ok(),
+            _ if custom => free_text::parameters(),
             Some(parameters) => path::object(parameters, &path.key("parameters")).map(|_| Some(parameters))?,
             None => None,
         };
@@ -108,10 +119,59 @@ impl<'a> Declared<'a> {
         let strict = strict.map(|strict| path::boolean(strict, &path.key("strict"))).transpose()?;
         let mut description = path::string_in(object, "description", path)?;
         if custom {
-            description = with_grammar(description, &mut extra);
+            description = free_text::with_grammar(description, &mut extra);
         }
         self.tools.push(Tool::Function { name, description, parameters, strict, cache_control: None, extra });
         Ok(())
+    }
+
+    /// The client's own search for further tools, as a function.
+    fn search(&mut self, object: &Object<'a>, raw: Raw<'a>, path: &Path<'_>) -> Result<(), ApiError> {
+        let name = self.free_name(SEARCH.to_owned());
+        self.taken.insert(name.clone());
+        let own_name = Cow::Borrowed(SEARCH);
+        let form = ToolForm { name: name.clone(), own_name, namespace: None, custom: false, search: true, raw };
+        self.forms.push(form);
+        let mut extra = Vec::new();
+        path::keep_unknown(object, &["type", "execution", "description", "parameters"], path, &mut extra);
+        let parameters = object.given("parameters");
+        if let Some(parameters) = parameters {
+            path::object(parameters, &path.key("parameters"))?;
+        }
+        let description = path::string_in(object, "description", path)?;
+        self.tools.push(Tool::Function { name, description, parameters, strict: None, cache_control: None, extra });
+        Ok(())
+    }
+
+    /// Tools that earlier searches found: the client does not say them again among its tools.
+    pub(super) fn found(&mut self, input: Raw<'a>, path: &Path<'_>) -> Result<(), ApiError> {
+        if memmem::find(input.bytes(), SEARCH_OUTPUT.as_bytes()).is_none() {
+            return Ok(());
+        }
+        for (index, item) in input.array().into_iter().flatten().enumerate() {
+            let Some(item) = item.object().filter(|item| item.string("type").as_deref() == Some(SEARCH_OUTPUT)) else {
+                continue;
+            };
+            let Some(tools) = item.given("tools").filter(|_| is_clients(&item)) else { continue };
+            let path = path.index(index);
+            let tools_path = path.key("tools");
+            for (index, entry) in path::array(tools, &tools_path)?.enumerate() {
+                self.found_one(entry, &tools_path.index(index))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn found_one(&mut self, entry: Raw<'a>, path: &Path<'_>) -> Result<(), ApiError> {
+        let object = path::object(entry, path)?;
+        let kind = path::string_needed(&object, "type", path)?;
+        let name = path::string_needed(&object, "name", path)?;
+        match &*kind {
+            // A second search may find it again.
+            "function" | "custom" if !self.taken.contains(&name) => self.one(&object, &kind, entry, path, None),
+            "namespace" if self.groups.insert(name) => self.group(&object, entry, path),
+            _ => Ok(()),
+        }
     }
 
     /// The name, unless another tool has it.
@@ -126,13 +186,20 @@ impl<'a> Declared<'a> {
 /// Names among the tools of those that the client knows by another: in a group.
 pub(super) struct Names<'f, 'a> {
     by_own: HashMap<(Option<&'f str>, &'f str), &'f Cow<'a, str>>,
+    search: Option<&'f Cow<'a, str>>,
 }
 
 impl<'f, 'a> Names<'f, 'a> {
     pub(super) fn of(forms: &'f [ToolForm<'a>]) -> Self {
         let entry = |form: &'f ToolForm<'a>| ((form.namespace.as_deref(), &*form.own_name), &form.name);
         // Of several of one name, the first counts.
-        Self { by_own: forms.iter().rev().map(entry).collect() }
+        let by_own = forms.iter().rev().filter(|form| !form.search).map(entry).collect();
+        Self { by_own, search: forms.iter().find(|form| form.search).map(|form| &form.name) }
+    }
+
+    /// The name of the client's search for tools.
+    pub(super) fn search(&self) -> Cow<'a, str> {
+        self.search.cloned().unwrap_or(Cow::Borrowed(SEARCH))
     }
 
     /// The name of a tool as the list of tools has it.
@@ -149,23 +216,6 @@ impl<'f, 'a> Names<'f, 'a> {
 fn joined(namespace: &str, name: &str) -> String {
     let between = if namespace.ends_with("__") { "" } else { "__" };
     legal_call_id(&format!("{namespace}{between}{name}"), MAX_NAME).into_owned()
-}
-
-/// The grammar of a free text, told to the model in words: nothing else holds it to it.
-fn with_grammar<'a>(description: Option<Cow<'a, str>>, extra: &mut Vec<Extra<'a>>) -> Option<Cow<'a, str>> {
-    let format = extra.iter().position(|extra| extra.key == "format");
-    let Some(format) = format.and_then(|at| extra[at].value.object().map(|object| (at, object))) else {
-        return description;
-    };
-    let (at, format) = format;
-    if format.string("type").as_deref() == Some("text") {
-        extra.remove(at);
-        return description;
-    }
-    let Some(grammar) = format.string("definition") else { return description };
-    let syntax = format.string("syntax").unwrap_or_default();
-    let description = description.unwrap_or_default();
-    Some(Cow::Owned(format!("{description}\n\nThe input must follow this {syntax} grammar:\n{grammar}")))
 }
 
 /// `None` for a choice that no other dialect knows (of a hosted tool): it stays raw.

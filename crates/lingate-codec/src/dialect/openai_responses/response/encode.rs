@@ -1,9 +1,9 @@
 //! Whole answers, written.
 
-use super::super::free_text::FreeText;
 use super::super::reasoning::{Sealed, own_in_signature};
 use super::write::{self, CallHead, Status};
 use crate::dialect::AnswerContext;
+use crate::dialect::free_text::FreeText;
 use crate::ir::{Answer, Block, Logprob};
 use crate::json::{Raw, Writer};
 use std::collections::HashSet;
@@ -95,7 +95,7 @@ impl<'a> Output<'a> {
 
     fn call(&mut self, call_id: &str, name: &str, arguments: &str) {
         self.end_message(Status::Completed);
-        let form = write::form(name, self.context);
+        let form = self.context.form(name);
         let custom = form.is_some_and(|form| form.custom);
         let (text, whole) = match arguments {
             arguments if custom => FreeText::of(arguments),
@@ -103,7 +103,7 @@ impl<'a> Output<'a> {
             arguments => (arguments.to_owned(), Raw::parse(arguments.as_bytes()).is_ok()),
         };
         let status = if whole { Status::Completed } else { Status::Incomplete("") };
-        let id = self.id(if custom { "ctc" } else { "fc" });
+        let id = self.id(write::call_prefix(form));
         self.item(|w| write::call(&CallHead { id: &id, call_id, name, form }, status, &text, w));
     }
 

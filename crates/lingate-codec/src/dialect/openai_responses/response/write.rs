@@ -3,10 +3,11 @@
 
 use super::super::reasoning::Sealed;
 use super::super::{echo, error};
+use crate::dialect::remembered::compact;
 use crate::dialect::{AnswerContext, ToolForm};
 use crate::ids::{free_call_id, legal_call_id};
 use crate::ir::{ApiError, Citation, Finish, FinishReason, Logprob, Start, Usage};
-use crate::json::Writer;
+use crate::json::{Raw, Writer};
 
 /// The longest call id that clients may send back.
 const MAX_CALL_ID: usize = 64;
@@ -197,13 +198,11 @@ pub(in super::super) struct CallHead<'a> {
     pub(in super::super) form: Option<&'a ToolForm>,
 }
 
-/// How the client knows a tool.
-pub(in super::super) fn form<'c>(name: &str, context: &'c AnswerContext) -> Option<&'c ToolForm> {
-    context.tools.iter().find(|form| form.name == name)
-}
-
 /// A call; `text`: its arguments, or its free text.
 pub(in super::super) fn call(head: &CallHead<'_>, status: Status<'_>, text: &str, w: &mut Writer<'_>) {
+    if head.form.is_some_and(|form| form.search) {
+        return search_call(head, status, text, w);
+    }
     let custom = head.form.is_some_and(|form| form.custom);
     w.begin_object();
     w.string_member("id", head.id);
@@ -216,6 +215,34 @@ pub(in super::super) fn call(head: &CallHead<'_>, status: Status<'_>, text: &str
     }
     w.string_member(if custom { "input" } else { "arguments" }, text);
     w.end_object();
+}
+
+/// A call of the client's search for tools. Its arguments are a value, no text (SDK 3.52.0,
+/// `types/responses/response_tool_search_call.py`).
+fn search_call(head: &CallHead<'_>, status: Status<'_>, text: &str, w: &mut Writer<'_>) {
+    w.begin_object();
+    w.string_member("id", head.id);
+    w.string_member("type", "tool_search_call");
+    w.string_member("status", status.word());
+    w.string_member("call_id", head.call_id);
+    w.string_member("execution", "client");
+    w.key("arguments");
+    match text {
+        "" => w.json(b"{}"),
+        // Events are lines.
+        text if Raw::parse(text.as_bytes()).is_ok() => w.json(compact(text).as_bytes()),
+        text => w.string(text),
+    }
+    w.end_object();
+}
+
+/// What the id of a call's item begins with.
+pub(in super::super) fn call_prefix(form: Option<&ToolForm>) -> &'static str {
+    match form {
+        Some(form) if form.custom => "ctc",
+        Some(form) if form.search => "tsc",
+        _ => "fc",
+    }
 }
 
 /// An id that the client may send back: the upstream's where it fits; one that is missing or was given before is made.

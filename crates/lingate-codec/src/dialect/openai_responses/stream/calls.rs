@@ -1,11 +1,11 @@
 //! Calls: one is open at a time, the others wait with what came of them.
 
-use super::super::free_text::FreeText;
 use super::super::response::write::{self, CallHead, Status};
 use super::wire::Wire;
 use crate::dialect::AnswerContext;
 use crate::dialect::arguments::Progress;
-use crate::json::Raw;
+use crate::dialect::free_text::FreeText;
+use crate::json::{Raw, Writer};
 
 /// A call.
 #[derive(Debug)]
@@ -52,6 +52,8 @@ pub(super) struct OpenCall {
     text: String,
     /// Of a custom tool.
     free: Option<FreeText>,
+    /// The client's search for tools: its arguments come whole, with the item's end.
+    search: bool,
 }
 
 impl OpenCall {
@@ -63,8 +65,9 @@ impl OpenCall {
         wire: &mut Wire,
         out: &mut Vec<u8>,
     ) -> Self {
-        let custom = write::form(&call.name, context).is_some_and(|form| form.custom);
-        let id = write::item_id(if custom { "ctc" } else { "fc" }, context, wire.index);
+        let form = context.form(&call.name);
+        let custom = form.is_some_and(|form| form.custom);
+        let id = write::item_id(write::call_prefix(form), context, wire.index);
         let mut open = Self {
             at,
             lead: wire.lead(&id, None),
@@ -73,6 +76,7 @@ impl OpenCall {
             name: std::mem::take(&mut call.name),
             text: String::new(),
             free: custom.then(FreeText::default),
+            search: form.is_some_and(|form| form.search),
         };
         wire.added(out, |w| write::call(&open.head(context), Status::InProgress, "", w));
         open.more(&std::mem::take(&mut call.pending), wire, out);
@@ -80,7 +84,7 @@ impl OpenCall {
     }
 
     fn head<'a>(&'a self, context: &'a AnswerContext) -> CallHead<'a> {
-        let form = write::form(&self.name, context);
+        let form = context.form(&self.name);
         CallHead { id: &self.id, call_id: &self.call_id, name: &self.name, form }
     }
 
@@ -100,6 +104,9 @@ impl OpenCall {
             return;
         }
         self.text.push_str(text);
+        if self.search {
+            return;
+        }
         let kind = match self.free {
             Some(_) => "response.custom_tool_call_input.delta",
             None => "response.function_call_arguments.delta",
@@ -120,17 +127,20 @@ impl OpenCall {
             }
             None => Raw::parse(self.text.as_bytes()).is_ok(),
         };
-        let (custom, form) = (self.free.is_some(), write::form(&self.name, context));
+        let (custom, form) = (self.free.is_some(), context.form(&self.name));
         let (kind, member) = match custom {
             true => ("response.custom_tool_call_input.done", "input"),
             false => ("response.function_call_arguments.done", "arguments"),
         };
-        wire.of_item(kind, &self.id, out, |w| {
+        let text_done = |w: &mut Writer<'_>| {
             if !custom {
                 w.string_member("name", form.map_or(&self.name, |form| &form.own_name));
             }
             w.string_member(member, &self.text);
-        });
+        };
+        if !self.search {
+            wire.of_item(kind, &self.id, out, text_done);
+        }
         let status = if whole { Status::Completed } else { Status::Incomplete("") };
         wire.done(out, |w| write::call(&self.head(context), status, &self.text, w));
     }

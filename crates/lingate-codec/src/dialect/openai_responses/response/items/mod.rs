@@ -4,9 +4,10 @@
 mod whole;
 
 use super::read;
+use crate::dialect::free_text;
 use crate::dialect::halves::Half;
 use crate::ir::Event;
-use crate::json::{Object, Raw, Writer};
+use crate::json::{Object, Raw};
 
 /// More items and parts than this in one answer are not read.
 const MOST: usize = 4096;
@@ -303,7 +304,7 @@ impl Items {
                 out.push(Event::Reasoning(text));
             }
             (Slot::Arguments, Kind::Call(call, free)) => {
-                let fragment = if *free { quoted(&text, begins) } else { text };
+                let fragment = if *free { free_text::piece(&text, begins) } else { text };
                 out.push(Event::ToolCallArguments { call: *call, fragment });
             }
             _ => {}
@@ -323,8 +324,7 @@ impl Items {
         if let Kind::Call(call, free) = item.kind {
             if free {
                 let begun = item.parts.iter().any(|part| part.told > 0);
-                let fragment = if begun { "\"}" } else { "{\"input\":\"\"}" };
-                out.push(Event::ToolCallArguments { call, fragment: fragment.to_owned() });
+                out.push(Event::ToolCallArguments { call, fragment: free_text::ending(begun) });
             }
             out.push(Event::ToolCallEnd { call });
         }
@@ -342,14 +342,4 @@ impl Kind {
             Self::Other => false,
         }
     }
-}
-
-/// A piece of free text as a piece of `{"input":"…"}`.
-fn quoted(text: &str, begins: bool) -> String {
-    let mut json = Vec::with_capacity(text.len() + 12);
-    Writer::new(&mut json).string(text);
-    json.pop();
-    let inside = String::from_utf8_lossy(json.get(1..).unwrap_or_default());
-    let begin = if begins { "{\"input\":\"" } else { "" };
-    [begin, &inside].concat()
 }

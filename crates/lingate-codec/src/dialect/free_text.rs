@@ -1,6 +1,66 @@
-//! The free text of a custom tool's call out of the arguments `{"input":"…"}` of the function that stands for it.
+//! Tools that take free text (OpenAI's `custom` tools), and the function that stands for one: its schema, its
+//! description, its arguments `{"input":"…"}`, and the free text out of these.
 
-use crate::json::Object;
+use crate::ir::{Extra, FREE_TEXT};
+use crate::json::{Object, Raw, Writer};
+use std::borrow::Cow;
+
+/// The schema of a function that stands for a tool that takes free text.
+const TAKES_TEXT: &str =
+    r#"{"type":"object","properties":{"input":{"type":"string"}},"required":["input"],"additionalProperties":false}"#;
+
+/// The schema of a function that stands for a tool that takes free text.
+pub(super) fn parameters<'a>() -> Option<Raw<'a>> {
+    Raw::parse(TAKES_TEXT.as_bytes()).ok()
+}
+
+/// The grammar of a free text, told to the model in words: nothing else holds it to it. `extra`: the tool's unknown
+/// members, among them its `format`, as the one API or the other writes it.
+pub(super) fn with_grammar<'a>(description: Option<Cow<'a, str>>, extra: &mut Vec<Extra<'a>>) -> Option<Cow<'a, str>> {
+    let format = extra.iter().position(|extra| extra.key == "format");
+    let Some((at, format)) = format.and_then(|at| Some((at, extra.get(at)?.value.object()?))) else {
+        return description;
+    };
+    if format.string("type").as_deref() == Some("text") {
+        extra.remove(at);
+        return description;
+    }
+    let format = format.given("grammar").and_then(Raw::object).unwrap_or(format);
+    let Some(grammar) = format.string("definition") else { return description };
+    let syntax = format.string("syntax").unwrap_or_default();
+    let description = description.unwrap_or_default();
+    Some(Cow::Owned(format!("{description}\n\nThe input must follow this {syntax} grammar:\n{grammar}")))
+}
+
+/// The arguments by which a function takes free text.
+pub(super) fn arguments(text: &str) -> String {
+    let mut json = Vec::with_capacity(text.len() + 16);
+    let mut w = Writer::new(&mut json);
+    w.begin_object();
+    w.string_member(FREE_TEXT, text);
+    w.end_object();
+    String::from_utf8(json).unwrap_or_default()
+}
+
+/// The text in the arguments of a function that stands for a tool that takes free text.
+pub(super) fn text_of(arguments: &str) -> Option<Cow<'_, str>> {
+    Raw::parse(arguments.as_bytes()).ok()?.object()?.string(FREE_TEXT)
+}
+
+/// A piece of free text as a piece of such arguments; `begins`: it is the first.
+pub(super) fn piece(text: &str, begins: bool) -> String {
+    let mut json = Vec::with_capacity(text.len() + 12);
+    Writer::new(&mut json).string(text);
+    json.pop();
+    let inside = String::from_utf8_lossy(json.get(1..).unwrap_or_default());
+    let begin = if begins { "{\"input\":\"" } else { "" };
+    [begin, &inside].concat()
+}
+
+/// What ends the arguments; `begun`: a piece came before.
+pub(super) fn ending(begun: bool) -> String {
+    if begun { "\"}" } else { "{\"input\":\"\"}" }.to_owned()
+}
 
 /// Reads arguments in pieces. Arguments of another form are held until their end.
 #[derive(Debug, Default)]
