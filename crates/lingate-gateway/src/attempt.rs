@@ -12,7 +12,7 @@ use crate::snapshot::VirtualModel;
 use bytes::Bytes;
 use http::HeaderMap;
 use lingate_codec::dialect::StreamEncoder;
-use lingate_codec::ir::ApiError;
+use lingate_codec::ir::{ApiError, Event};
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -86,8 +86,8 @@ pub(crate) fn in_place_of(
 
 /// A stream without an answer yet: its head is out, so there is no other target and no other status any more.
 pub struct Waiting {
-    /// Gives the rest of the stream.
-    rest: Pin<Box<dyn Future<Output = Body> + Send>>,
+    /// Gives the rest of the stream, or the error in its place.
+    rest: Pin<Box<dyn Future<Output = Result<Body, ApiError>> + Send>>,
     /// Goes on in the answer's stream.
     silence: Option<Silence>,
     client: Arc<Client>,
@@ -130,14 +130,15 @@ impl Waiting {
 
     /// What the client gets next.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Waited> {
-        if let Poll::Ready(mut body) = self.rest.as_mut().poll(cx) {
+        if let Poll::Ready(rest) = self.rest.as_mut().poll(cx) {
+            let mut body = rest.unwrap_or_else(|error| self.told_inside(error));
             if let Body::Stream(pump) = &mut body {
                 pump.watch_silence(self.silence.take());
             }
             return Poll::Ready(Waited::Answer(body));
         }
         if self.stop.poll(cx).is_ready() {
-            return Poll::Ready(Waited::Answer(told_inside(&self.client, &shutting_down())));
+            return Poll::Ready(Waited::Answer(self.told_inside(shutting_down())));
         }
         let silent = self.silence.as_mut().is_some_and(|silence| silence.poll(cx).is_ready());
         if !std::mem::take(&mut self.due) && !silent {
@@ -147,26 +148,26 @@ impl Waiting {
         self.encoder.keep_alive(stamp(self.client.started), &mut out);
         Poll::Ready(Waited::Sign(out.into()))
     }
-}
 
-/// The rest of a stream whose head is out.
-async fn rest(running: Running, client: Arc<Client>, model: Arc<VirtualModel>) -> Body {
-    let Ended { result, mut recorder } = running.await;
-    let answered = match result {
-        Ok(answered) => answered,
-        Err(failure) => match in_place_of(&failure, &model, &client, &mut recorder) {
-            Some(answered) => answered,
-            None => return told_inside(&client, &failure.error),
-        },
-    };
-    match &client.keep {
-        Some(keep) => keep.body(answered.body, true).await,
-        None => answered.body,
+    /// An error as all of the answer: whole in dialects whose answers must begin before they can fail.
+    fn told_inside(&mut self, error: ApiError) -> Body {
+        let mut out = Vec::new();
+        self.encoder.push(&Event::Error(error), stamp(self.client.started), &mut out);
+        // What failed is not stored, so nothing is held back here.
+        drop(self.client.keep.as_ref().and_then(|keep| keep.see(&mut out, 0, false)));
+        out.into()
     }
 }
 
-fn told_inside(client: &Client, error: &ApiError) -> Body {
-    let mut out = Vec::new();
-    client.in_band_error(error, &mut out);
-    out.into()
+/// The rest of a stream whose head is out.
+async fn rest(running: Running, client: Arc<Client>, model: Arc<VirtualModel>) -> Result<Body, ApiError> {
+    let Ended { result, mut recorder } = running.await;
+    let answered = match result {
+        Ok(answered) => answered,
+        Err(failure) => in_place_of(&failure, &model, &client, &mut recorder).ok_or(failure.error)?,
+    };
+    Ok(match &client.keep {
+        Some(keep) => keep.body(answered.body, true).await,
+        None => answered.body,
+    })
 }

@@ -75,6 +75,8 @@ pub enum Concept {
     PromptTemplate,
     Truncation,
     Include,
+    ReasoningSummary,
+    SealedThoughts,
     MaxToolCalls,
     ClientMetadata,
 }

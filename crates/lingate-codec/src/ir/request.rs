@@ -46,6 +46,19 @@ pub struct Extra<'a> {
     pub value: Raw<'a>,
 }
 
+impl Extra<'_> {
+    /// Whether this member, which means `concept`, asks for thoughts in the form in which lingate gives a client all
+    /// that a backend shows of them.
+    pub fn asks_for_thoughts_as_ever(&self, concept: Concept) -> bool {
+        match concept {
+            Concept::SealedThoughts => true,
+            // How long a summary is, no other dialect can be told.
+            Concept::ReasoningSummary => self.value.bytes() == b"\"auto\"",
+            _ => false,
+        }
+    }
+}
+
 /// Who asks, in the client's own words.
 #[derive(Debug, Clone, Default)]
 pub struct Metadata<'a> {

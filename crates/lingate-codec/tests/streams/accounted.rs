@@ -92,20 +92,16 @@ fn says_nothing(path: &str, value: &Value, body: &Value) -> bool {
         "messages.tool_call_id" | "messages.tool_name" => true,
         // An item that is one of the conversation's messages anyway.
         "input.type" => value == "message",
-        // The others show the thoughts that they have.
-        "reasoning.summary" => value == "auto",
-        // Asks for probabilities, as does the other; thoughts are given as they are, sealed or not.
+        // Asks for probabilities, as does the other; and for sealed thoughts, which only OpenAI must be asked for.
         "include" => body.get("top_logprobs").is_some(),
-        // An item's own name, which only its provider knows.
+        // An item's own name, which only its provider knows; calls and results have another one.
         "input.id" => true,
-        // Told, but without its place: it was joined with the item's id.
-        "input.encrypted_content" => true,
         "input.summary.type" => value == "summary_text",
         // A call without arguments.
         "input.arguments" => value == "{}",
-        // What everyone is given.
+        // What everyone is given who does not say.
         "service_tier" => value == "auto",
-        // What most servers do not do unasked.
+        // Keeping answers is lingate's own matter, and of the others none but OpenAI does it; asked to, they tell.
         "store" => value == false,
         // The only kind that has no other word.
         "tools.type" | "messages.tool_calls.type" => value == "function",
@@ -128,8 +124,14 @@ fn says_nothing(path: &str, value: &Value, body: &Value) -> bool {
 /// Whether a member, or one that it stands in, was told.
 fn is_told(path: &str, sent: &Outcome) -> bool {
     let Outcome::Sent(_, told) = sent else { return true };
+    // Where only the name is known, the indices are left out.
+    let digits = |c: char| c.is_ascii_digit();
+    let nameless = path.split('[').map(|piece| piece.trim_start_matches(digits)).collect::<Vec<_>>().join("[");
     told.iter().any(|told| {
-        path.strip_prefix(told.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+        let within = |path: &str| {
+            path.strip_prefix(told.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+        };
+        within(path) || within(&nameless)
     })
 }
 

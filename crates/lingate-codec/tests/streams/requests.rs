@@ -327,7 +327,7 @@ pub(crate) fn responses_request() -> impl Strategy<Value = Value> {
         ("max_output_tokens", json!(100)),
         ("top_logprobs", json!(3)),
         ("include", json!(["message.output_text.logprobs", "reasoning.encrypted_content"])),
-        ("reasoning", json!({"effort": "low", "summary": "auto"})),
+        ("reasoning", json!({"effort": "low", "summary": "detailed"})),
         ("text", json!({"format": schema, "verbosity": "low"})),
         ("user", json!("u")),
         ("metadata", json!({"a": "b"})),

@@ -23,6 +23,7 @@ mod seed_ollama;
 mod seed_openai;
 mod setup;
 mod silence;
+mod silence_openai;
 mod state;
 mod state_native;
 mod streaming;

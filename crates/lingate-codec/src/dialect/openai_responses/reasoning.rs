@@ -12,6 +12,9 @@
 
 use crate::ir::OPENAI_THOUGHT;
 
+/// The entry of `include` that asks for `encrypted_content`.
+pub(super) const SEALED_THOUGHTS: &str = "reasoning.encrypted_content";
+
 /// Before Anthropic's signatures.
 const SIGNATURE: &str = "lingate.signature:";
 /// Before Anthropic's encrypted thoughts.

@@ -2,7 +2,7 @@
 
 mod locate;
 
-use super::Concept;
+use super::{Concept, OPENAI_THOUGHT};
 
 /// Hints that a target could not take: dropped and reported (field ladder, rungs 2 and 5). Some are dropped by rule
 /// and reported only where nothing may be lost (`strict`): they are *quiet*.
@@ -64,6 +64,14 @@ impl Loss {
     /// The same, by rule.
     pub fn quiet_at(&mut self, word: &'static str, bytes: impl AsRef<[u8]>) {
         self.spot(word, bytes.as_ref(), false, true);
+    }
+
+    /// A thought's signature, or what it held encrypted, was dropped by rule.
+    pub fn quiet_signature(&mut self, signature: &str) {
+        // OpenAI's was joined with its item's id: its place is not known any more, only its name.
+        let joined = signature.starts_with(OPENAI_THOUGHT);
+        let word = if joined { "input[].encrypted_content" } else { "messages[].content[].signature" };
+        self.quiet_at(word, signature);
     }
 
     /// The member `word` was dropped that stands beside the one that holds these bytes.

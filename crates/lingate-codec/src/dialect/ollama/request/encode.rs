@@ -272,6 +272,8 @@ fn write_special(
             Concept::ToolChoice => Some("this choice among tools is not taken"),
             Concept::Functions | Concept::FunctionCall => Some("functions in their old form are not taken"),
             _ if says_nothing(extra.value) => continue,
+            // Thoughts are shown as they are, and sealed by lingate where that is needed.
+            _ if extra.asks_for_thoughts_as_ever(*concept) => continue,
             _ => {
                 reports.loss.path(extra.path.as_str());
                 continue;

@@ -69,7 +69,7 @@ impl<'r, 'a> Turn<'r, 'a> {
                 Part::Reasoning { text, signature } => {
                     join(&mut self.thinking, text, BLANK_LINE);
                     if let Some(signature) = signature {
-                        reports.loss.quiet_at("messages[].content[].signature", signature.as_bytes());
+                        reports.loss.quiet_signature(signature);
                     }
                 }
                 // Opaque data of another provider means nothing here.

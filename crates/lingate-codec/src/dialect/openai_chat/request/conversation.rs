@@ -140,7 +140,7 @@ fn replay_thoughts(writing: &mut Writing<'_, '_, '_>, thoughts: &[&Part<'_>], w:
             }
         }
         if let Part::Reasoning { signature: Some(signature), .. } = part {
-            writing.loss.quiet_at("messages[].content[].signature", signature.as_bytes());
+            writing.loss.quiet_signature(signature);
         }
     }
     if !taken {

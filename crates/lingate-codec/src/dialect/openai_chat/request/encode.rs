@@ -282,6 +282,8 @@ fn specials(writing: &mut Writing<'_, '_, '_>, w: &mut Writer<'_>) -> Result<(),
                 continue;
             }
             _ if empty => continue,
+            // Thoughts are shown as they are, and sealed by lingate where that is needed.
+            _ if extra.asks_for_thoughts_as_ever(*concept) => continue,
             Concept::Template => "a prompt template is not taken",
             Concept::Context => "the token context of an earlier answer is not taken",
             Concept::RawPrompt => "a prompt without the model's template is not taken in a chat",

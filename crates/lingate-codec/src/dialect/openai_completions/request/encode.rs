@@ -228,6 +228,8 @@ fn specials(writing: &mut Writing<'_, '_, '_>, w: &mut Writer<'_>) -> Result<(),
                 continue;
             }
             _ if is_empty(extra.value) => continue,
+            // Thoughts are shown as they are, and sealed by lingate where that is needed.
+            _ if extra.asks_for_thoughts_as_ever(*concept) => continue,
             Concept::Template => "a prompt template is not taken",
             Concept::Context => "the token context of an earlier answer is not taken",
             _ => {

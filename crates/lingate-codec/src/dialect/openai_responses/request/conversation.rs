@@ -125,7 +125,7 @@ impl<'r> Items<'r> {
                 writing.loss.quiet_at(THOUGHT, text.as_bytes());
             }
             if let Some(signature) = signature {
-                writing.loss.quiet_at("messages[].content[].signature", signature.as_bytes());
+                writing.loss.quiet_signature(signature);
             }
         }
         if sealed.is_none() && (text.is_empty() || !taken) {

@@ -3,7 +3,7 @@
 use super::path::{self, Path};
 use super::tools::{self, Declared, Names};
 use super::{input, relay};
-use crate::dialect::openai_responses::fields;
+use crate::dialect::openai_responses::{fields, reasoning::SEALED_THOUGHTS};
 use crate::dialect::parse_object;
 use crate::ir::{
     ApiError, Concept, Effort, Extra, Family, Form, MaxTokens, Message, Operation, Reasoning, Request, ResponseFormat,
@@ -104,7 +104,7 @@ fn about_form<'a>(request: &mut Request<'a>, member: &Member<'a>, path: &Path<'_
     match &*member.key {
         "text" => text(request, value, path)?,
         "reasoning" => reasoning(request, value, path)?,
-        "include" => return include(request, value, path),
+        "include" => include(request, value, path)?,
         // Without it, a conversation that is too long is refused, as everywhere.
         "truncation" => return Ok(path::string(value, path)? == "disabled"),
         _ => return Ok(false),
@@ -171,23 +171,30 @@ fn reasoning<'a>(request: &mut Request<'a>, value: Raw<'a>, path: &Path<'_>) -> 
                     request.special.push((Concept::Reasoning, extra));
                 }
             },
-            // A summary is given where the backend shows its thoughts at all; how long it is, is its own matter.
-            "summary" | "generate_summary" => _ = path::string(member.value, &path_here)?,
+            "summary" | "generate_summary" => {
+                path::string(member.value, &path_here)?;
+                request.special.push((Concept::ReasoningSummary, path::extra(member, path)));
+            }
             _ => request.extra.push(path::extra(member, path)),
         }
     }
     Ok(())
 }
 
-/// Log probabilities, and thoughts to be sent back, which are always given where there are any; more is kept.
-fn include<'a>(request: &mut Request<'a>, value: Raw<'a>, path: &Path<'_>) -> Result<bool, ApiError> {
+/// Log probabilities, and thoughts to be sent back; with more, the list is kept as written.
+fn include<'a>(request: &mut Request<'a>, value: Raw<'a>, path: &Path<'_>) -> Result<(), ApiError> {
+    let kept = |path: &Path<'_>, value| Extra { path: path.to_string(), key: Cow::Borrowed("include"), value };
     let mut all_known = true;
     for (index, entry) in path::array(value, path)?.enumerate() {
-        match &*path::string(entry, &path.index(index))? {
+        let path = path.index(index);
+        match &*path::string(entry, &path)? {
             "message.output_text.logprobs" => request.logprobs = Some(true),
-            "reasoning.encrypted_content" => {}
+            SEALED_THOUGHTS => request.special.push((Concept::SealedThoughts, kept(&path, entry))),
             _ => all_known = false,
         }
     }
-    Ok(all_known)
+    if !all_known {
+        request.special.push((Concept::Include, kept(path, value)));
+    }
+    Ok(())
 }

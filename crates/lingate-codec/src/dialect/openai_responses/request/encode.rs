@@ -4,7 +4,7 @@
 //! and says so.
 
 use super::{conversation, tool_entries};
-use crate::dialect::openai_responses::fields;
+use crate::dialect::openai_responses::{fields, reasoning::SEALED_THOUGHTS};
 use crate::dialect::{Target, Unsupported};
 use crate::ir::{Concept, Effort, Extra, Family, Form, Loss, MaxTokens, Number, Request, ResponseFormat, ToolForm};
 use crate::json::{Raw, Writer};
@@ -149,18 +149,16 @@ fn bounds(writing: &mut Writing<'_, '_, '_>, w: &mut Writer<'_>) {
     include(writing, w);
 }
 
-/// What the answer is to hold besides. Clients of Anthropic's dialect send thoughts back, which takes what is encrypted
-/// of them; nobody else could.
+/// What the answer is to hold besides. Clients of Anthropic's dialect send thoughts back unasked, which takes what is
+/// encrypted of them.
 fn include(writing: &Writing<'_, '_, '_>, w: &mut Writer<'_>) {
     let request = writing.request;
     if writing.own && request.special(Concept::Include).is_some() {
         return;
     }
     let thinks = request.reasoning.is_some_and(|reasoning| !reasoning.is_off());
-    let wanted = [
-        ("message.output_text.logprobs", request.logprobs == Some(true)),
-        ("reasoning.encrypted_content", thinks && request.family == Family::Anthropic),
-    ];
+    let sealed = request.special(Concept::SealedThoughts).is_some() || (thinks && request.family == Family::Anthropic);
+    let wanted = [("message.output_text.logprobs", request.logprobs == Some(true)), (SEALED_THOUGHTS, sealed)];
     if wanted.iter().all(|(_, wanted)| !wanted) {
         return;
     }
@@ -212,7 +210,8 @@ fn reasoning(writing: &mut Writing<'_, '_, '_>, w: &mut Writer<'_>) {
     let reasoning = writing.request.reasoning.unwrap_or_default();
     let level = if reasoning.is_off() { Some(Effort::None) } else { reasoning.level() };
     let shown = reasoning.enabled == Some(true) && !reasoning.adaptive;
-    if level.is_none() && special.is_none() && !shown {
+    let summary = writing.request.special(Concept::ReasoningSummary);
+    if level.is_none() && special.is_none() && summary.is_none() && !shown {
         if reasoning.adaptive {
             // How much to think is the model's choice anyway.
             writing.loss.quiet_concept(Concept::Reasoning);
@@ -226,8 +225,10 @@ fn reasoning(writing: &mut Writing<'_, '_, '_>, w: &mut Writer<'_>) {
         (None, Some(word)) => w.raw_member("effort", word),
         (None, None) => {}
     }
-    if shown {
-        w.string_member("summary", "auto");
+    match summary {
+        Some(summary) => w.raw_member("summary", summary),
+        None if shown => w.string_member("summary", "auto"),
+        None => {}
     }
     w.end_object();
 }
@@ -265,6 +266,8 @@ fn specials(writing: &mut Writing<'_, '_, '_>, w: &mut Writer<'_>) -> Result<(),
                 continue;
             }
             Concept::Verbosity | Concept::Reasoning if writing.kin => continue,
+            // Written with what they belong to.
+            Concept::ReasoningSummary | Concept::SealedThoughts => continue,
             Concept::PromptCacheKey | Concept::PromptCacheOptions | Concept::SafetyIdentifier | Concept::Moderation
                 if writing.kin =>
             {

@@ -194,13 +194,21 @@ impl<'a> Turns<'_, 'a> {
         let signature = match content.as_deref().map(Sealed::read) {
             None => None,
             Some(Sealed::Redacted(data)) => {
-                turn.parts.push(Part::RedactedReasoning { data: Cow::Owned(data.to_owned()) });
+                turn.parts.push(Part::RedactedReasoning { data: ending(content.as_ref(), data) });
                 return Ok(());
             }
-            Some(Sealed::Signature(signature)) => Some(Cow::Owned(signature.to_owned())),
+            Some(Sealed::Signature(signature)) => Some(ending(content.as_ref(), signature)),
             Some(Sealed::Own(content)) => Some(Cow::Owned(own_as_signature(&id, content))),
         };
         turn.parts.push(Part::Reasoning { text, signature });
         Ok(())
+    }
+}
+
+/// `end`, with which `text` ends, borrowed from where `text` is: so its place can be told.
+fn ending<'a>(text: Option<&Cow<'a, str>>, end: &str) -> Cow<'a, str> {
+    match text {
+        Some(Cow::Borrowed(text)) => Cow::Borrowed(&text[text.len().saturating_sub(end.len())..]),
+        _ => Cow::Owned(end.to_owned()),
     }
 }

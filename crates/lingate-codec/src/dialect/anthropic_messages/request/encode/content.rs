@@ -361,7 +361,10 @@ impl Content<'_, '_, '_> {
             }
             for part in message.parts.iter().filter(|part| !is_sent(part, self.native)) {
                 match part {
-                    Part::Reasoning { text, .. } => self.loss.quiet_at("messages[].thinking", text.as_bytes()),
+                    Part::Reasoning { text, signature } => {
+                        self.loss.quiet_at("messages[].thinking", text.as_bytes());
+                        signature.iter().for_each(|signature| self.loss.quiet_signature(signature));
+                    }
                     Part::RedactedReasoning { data } => self.loss.quiet_at("messages[].thinking", data.as_bytes()),
                     // A blank text says nothing.
                     _ => {}

@@ -276,6 +276,8 @@ fn write_others(request: &Request<'_>, loss: &mut Loss, writer: &mut Writer<'_>)
             Concept::StreamOptions => {}
             Concept::SafetyIdentifier if request.metadata.user.is_none() => {}
             _ if is_empty(extra.value) => {}
+            // Thoughts are shown as they are, and sealed by lingate where that is needed.
+            _ if extra.asks_for_thoughts_as_ever(*concept) => {}
             Concept::Modalities => {}
             _ => loss.path(extra.path.as_str()),
         }
