@@ -124,7 +124,8 @@ fn write_usage(usage: &Usage, w: &mut Writer<'_>) {
 
 /// The id of the item at that place of the output.
 pub(in super::super) fn item_id(prefix: &str, context: &AnswerContext, index: usize) -> String {
-    format!("{prefix}_{}_{index}", context.id)
+    let mut number = itoa::Buffer::new();
+    [prefix, "_", &context.id, "_", number.format(index)].concat()
 }
 
 /// A message; `content`: its parts, commas between them.

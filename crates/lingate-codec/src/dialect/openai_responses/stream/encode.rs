@@ -8,6 +8,7 @@ use super::thought::Thought;
 use super::wire::Wire;
 use crate::dialect::{AnswerContext, Stamp, StreamEncoder};
 use crate::ir::{ApiError, Citation, Event, Finish, Logprob, Start, Usage};
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet, VecDeque};
 
 /// An answer's texts are held until its end, which repeats them: so much of them at most, in bytes.
@@ -45,6 +46,8 @@ pub(in super::super) struct Encoder {
     calls: Vec<Call>,
     /// Places in `calls` by the events' numbers.
     numbers: HashMap<usize, usize>,
+    /// Number and place of the call that began last, of which nearly all events are.
+    last: Option<(usize, usize)>,
     call_ids: HashSet<String>,
     waiting: VecDeque<Waiting>,
     /// Log probabilities that came before their text.
@@ -89,7 +92,7 @@ impl StreamEncoder for Encoder {
             Event::ToolCallStart { call, id, name } => self.call_start(*call, id, name, out),
             Event::ToolCallArguments { call, fragment } => self.call_arguments(*call, fragment, out),
             Event::ToolCallEnd { call } => {
-                if let Some(&at) = self.numbers.get(call) {
+                if let Some(at) = self.place(*call) {
                     self.calls[at].done = true;
                     self.drain(out);
                 }
@@ -140,6 +143,7 @@ impl Encoder {
             finish: None,
             calls: Vec::new(),
             numbers: HashMap::new(),
+            last: None,
             call_ids: HashSet::new(),
             waiting: VecDeque::new(),
             tokens: Vec::new(),
@@ -261,13 +265,12 @@ impl Encoder {
     }
 
     fn call_start(&mut self, number: usize, id: &str, name: &str, out: &mut Vec<u8>) {
-        if self.numbers.contains_key(&number) {
-            return;
-        }
+        let at = self.calls.len();
+        let Entry::Vacant(place) = self.numbers.entry(number) else { return };
+        place.insert(at);
+        self.last = Some((number, at));
         let id = write::call_id(id, number, |id| self.call_ids.contains(id), &self.context);
         self.call_ids.insert(id.clone());
-        let at = self.calls.len();
-        self.numbers.insert(number, at);
         self.calls.push(Call::new(id, name));
         if matches!(self.open, Open::Call(_)) {
             self.waiting.push_back(Waiting::Call(at));
@@ -276,8 +279,15 @@ impl Encoder {
         }
     }
 
+    fn place(&self, number: usize) -> Option<usize> {
+        match self.last {
+            Some((last, at)) if last == number => Some(at),
+            _ => self.numbers.get(&number).copied(),
+        }
+    }
+
     fn call_arguments(&mut self, number: usize, fragment: &str, out: &mut Vec<u8>) {
-        let Some(&at) = self.numbers.get(&number) else { return };
+        let Some(at) = self.place(number) else { return };
         let call = &mut self.calls[at];
         if call.is_complete() {
             return;

@@ -15,7 +15,8 @@ pub(super) struct Wire {
 impl Wire {
     /// What the deltas of one text have in common, between their number and the piece. `part`: which part of the item.
     pub(super) fn lead(&self, id: &str, part: Option<(&str, usize)>) -> Vec<u8> {
-        let mut lead = vec![b','];
+        let mut lead = Vec::with_capacity(128);
+        lead.push(b',');
         let mut w = Writer::new(&mut lead);
         w.string_member("item_id", id);
         w.integer_member("output_index", self.index);
