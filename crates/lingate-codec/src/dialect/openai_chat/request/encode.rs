@@ -3,6 +3,7 @@
 use super::path::Kept;
 use super::{conversation, tools};
 use crate::dialect::openai_chat::fields;
+use crate::dialect::openai_request::{sampling, who_asks};
 use crate::dialect::{Target, Unsupported};
 use crate::ir::{Concept, Effort, Extra, Family, Form, Loss, MaxTokens, Request, ResponseFormat, ToolForm};
 use crate::json::{Raw, Writer};
@@ -10,9 +11,6 @@ use std::collections::HashMap;
 
 /// What OpenAI takes at most (its API reference, `stop`).
 const MAX_STOPS: usize = 4;
-
-/// OpenAI's bound on `user`, in bytes; what Anthropic's clients send as `metadata.user_id` is often longer.
-const MAX_USER: usize = 64;
 
 /// All that the parts of the encoder need.
 pub(super) struct Writing<'w, 'r, 'a> {
@@ -100,11 +98,11 @@ pub(in crate::dialect::openai_chat) fn encode(
         w.end_object();
     }
     tools::encode(&mut writing, w)?;
-    sampling(&mut writing, w);
+    sampling(&request.sampling, target.sampling_extensions, writing.loss, w);
     bounds(&writing, w)?;
     response_format(&writing, &kept, w);
     reasoning(&mut writing, w);
-    who_asks(&mut writing, w);
+    who_asks(&request.metadata, writing.kin, writing.loss, w);
     specials(&mut writing, w)?;
     others(&mut writing, &kept, w);
     w.end_object();
@@ -123,37 +121,6 @@ fn others(writing: &mut Writing<'_, '_, '_>, kept: &Kept<'_, '_>, w: &mut Writer
         } else {
             writing.loss.path(extra.path.as_str());
         }
-    }
-}
-
-fn sampling(writing: &mut Writing<'_, '_, '_>, w: &mut Writer<'_>) {
-    let sampling = &writing.request.sampling;
-    let standard = [
-        ("temperature", sampling.temperature),
-        ("top_p", sampling.top_p),
-        ("seed", sampling.seed),
-        ("frequency_penalty", sampling.frequency_penalty),
-        ("presence_penalty", sampling.presence_penalty),
-    ];
-    let extensions = [
-        ("top_k", sampling.top_k, Concept::TopK),
-        ("min_p", sampling.min_p, Concept::MinP),
-        ("repetition_penalty", sampling.repetition_penalty, Concept::RepetitionPenalty),
-    ];
-    for (key, number) in standard {
-        if let Some(number) = number {
-            w.json_member(key, number.text());
-        }
-    }
-    for (key, number, concept) in extensions {
-        match number {
-            Some(number) if writing.target.sampling_extensions => w.json_member(key, number.text()),
-            Some(_) => writing.loss.concept(concept),
-            None => {}
-        }
-    }
-    if let Some(bias) = sampling.logit_bias {
-        w.raw_member("logit_bias", bias);
     }
 }
 
@@ -225,28 +192,6 @@ fn reasoning(writing: &mut Writing<'_, '_, '_>, w: &mut Writer<'_>) {
         None if reasoning.enabled == Some(true) && !reasoning.adaptive => writing.loss.concept(Concept::Reasoning),
         // How much to think is the model's choice anyway.
         None if reasoning.adaptive => writing.loss.quiet_concept(Concept::Reasoning),
-        None => {}
-    }
-}
-
-fn who_asks(writing: &mut Writing<'_, '_, '_>, w: &mut Writer<'_>) {
-    let metadata = &writing.request.metadata;
-    match &metadata.user {
-        Some(user) if writing.kin || user.len() <= MAX_USER => w.string_member("user", user),
-        Some(_) => writing.loss.concept(Concept::User),
-        None => {}
-    }
-    match metadata.pairs {
-        Some(pairs) if writing.kin => w.raw_member("metadata", pairs),
-        Some(_) => writing.loss.concept(Concept::Metadata),
-        None => {}
-    }
-    match metadata.service_tier.as_deref() {
-        Some(tier) if writing.kin => w.string_member("service_tier", tier),
-        Some("auto") => w.string_member("service_tier", "auto"),
-        // Anthropic's word for "no priority".
-        Some("standard_only") => w.string_member("service_tier", "default"),
-        Some(_) => writing.loss.concept(Concept::ServiceTier),
         None => {}
     }
 }

@@ -1,5 +1,6 @@
 //! A completion request, written for an OpenAI-compatible upstream, whatever dialect it came in.
 
+use crate::dialect::openai_request::sampling;
 use crate::dialect::{Target, Unsupported};
 use crate::ir::{Concept, Effort, Family, Loss, MaxTokens, Part, Request, ResponseFormat, Role};
 use crate::json::{Raw, Writer};
@@ -50,7 +51,7 @@ pub(in crate::dialect::openai_completions) fn encode(
         unknown("stream_options.", &mut writing, w);
         w.end_object();
     }
-    sampling(&mut writing, w);
+    sampling(&request.sampling, target.sampling_extensions, writing.loss, w);
     bounds(&writing, w)?;
     hints(&mut writing, w);
     specials(&mut writing, w)?;
@@ -116,37 +117,6 @@ fn prompt(writing: &mut Writing<'_, '_, '_>, w: &mut Writer<'_>) -> Result<(), U
     w.key("prompt");
     w.string(&all.join("\n\n"));
     Ok(())
-}
-
-fn sampling(writing: &mut Writing<'_, '_, '_>, w: &mut Writer<'_>) {
-    let sampling = &writing.request.sampling;
-    let standard = [
-        ("temperature", sampling.temperature),
-        ("top_p", sampling.top_p),
-        ("seed", sampling.seed),
-        ("frequency_penalty", sampling.frequency_penalty),
-        ("presence_penalty", sampling.presence_penalty),
-    ];
-    let extensions = [
-        ("top_k", sampling.top_k, Concept::TopK),
-        ("min_p", sampling.min_p, Concept::MinP),
-        ("repetition_penalty", sampling.repetition_penalty, Concept::RepetitionPenalty),
-    ];
-    for (key, number) in standard {
-        if let Some(number) = number {
-            w.json_member(key, number.text());
-        }
-    }
-    for (key, number, concept) in extensions {
-        match number {
-            Some(number) if writing.target.sampling_extensions => w.json_member(key, number.text()),
-            Some(_) => writing.loss.concept(concept),
-            None => {}
-        }
-    }
-    if let Some(bias) = sampling.logit_bias {
-        w.raw_member("logit_bias", bias);
-    }
 }
 
 /// How long the answer may be, where it ends, how many there are, and what is told of its tokens.

@@ -4,6 +4,7 @@
 //! and says so.
 
 use super::{conversation, tool_entries};
+use crate::dialect::openai_request::who_asks;
 use crate::dialect::openai_responses::{fields, reasoning::SEALED_THOUGHTS};
 use crate::dialect::{Target, Unsupported};
 use crate::ir::{Concept, Effort, Extra, Family, Form, Loss, MaxTokens, Number, Request, ResponseFormat, ToolForm};
@@ -12,9 +13,6 @@ use std::collections::HashMap;
 
 /// The least bound that OpenAI takes for an answer's length.
 const MIN_OUTPUT_TOKENS: u64 = 16;
-
-/// OpenAI's bound on `user`, in bytes; what Anthropic's clients send as `metadata.user_id` is often longer.
-const MAX_USER: usize = 64;
 
 /// All that the parts of the encoder need.
 pub(super) struct Writing<'w, 'r, 'a> {
@@ -78,7 +76,7 @@ pub(in crate::dialect::openai_responses) fn encode(
     bounds(&mut writing, w);
     text(&writing, w);
     reasoning(&mut writing, w);
-    who_asks(&mut writing, w);
+    who_asks(&request.metadata, writing.kin, writing.loss, w);
     specials(&mut writing, w)?;
     for extra in &request.extra {
         // Not what means something here that it did not mean there.
@@ -231,28 +229,6 @@ fn reasoning(writing: &mut Writing<'_, '_, '_>, w: &mut Writer<'_>) {
         None => {}
     }
     w.end_object();
-}
-
-fn who_asks(writing: &mut Writing<'_, '_, '_>, w: &mut Writer<'_>) {
-    let metadata = &writing.request.metadata;
-    match &metadata.user {
-        Some(user) if writing.kin || user.len() <= MAX_USER => w.string_member("user", user),
-        Some(_) => writing.loss.concept(Concept::User),
-        None => {}
-    }
-    match metadata.pairs {
-        Some(pairs) if writing.kin => w.raw_member("metadata", pairs),
-        Some(_) => writing.loss.concept(Concept::Metadata),
-        None => {}
-    }
-    match metadata.service_tier.as_deref() {
-        Some(tier) if writing.kin => w.string_member("service_tier", tier),
-        Some("auto") => w.string_member("service_tier", "auto"),
-        // Anthropic's word for "no priority".
-        Some("standard_only") => w.string_member("service_tier", "default"),
-        Some(_) => writing.loss.concept(Concept::ServiceTier),
-        None => {}
-    }
 }
 
 /// Members that only some dialects have. Those that change the answer are refused, the others are hints.
