@@ -2,13 +2,12 @@
 
 use std::collections::HashMap;
 
-use crate::checked::{AdminAuth, ClientAuth, Config, Endpoint, KeySecret};
+use crate::checked::{AdminAuth, ClientAuth, Config, Endpoint, KeySecret, VirtualModel};
 use crate::diagnostic::Diagnostic;
 use crate::kind::BackendKind;
 use crate::node::{item, member};
 use crate::secret::Secret;
 use crate::suggest::nearest;
-use crate::unsupported;
 
 /// The most upstream attempts of one request.
 const MAX_ATTEMPTS: u32 = 10;
@@ -28,6 +27,7 @@ impl Config {
         keys(self, &mut out);
         endpoints(self, &mut out);
         virtual_models(self, &mut out);
+        tool_patterns(self, &mut out);
         if out.is_empty() { Ok(()) } else { Err(out) }
     }
 
@@ -118,7 +118,6 @@ fn endpoints(config: &Config, out: &mut Vec<Diagnostic>) {
     for (index, endpoint) in config.endpoints.iter().enumerate() {
         let path = item("endpoints", index);
         unique(&mut names, &endpoint.name, &path, out);
-        out.extend(unsupported::kind(endpoint.kind, &path));
         credentials(endpoint, &path, out);
         if endpoint.num_ctx.is_some() && endpoint.kind != BackendKind::Ollama {
             let message = "only endpoints of type ollama are asked for a context";
@@ -162,12 +161,38 @@ fn virtual_models(config: &Config, out: &mut Vec<Diagnostic>) {
             let message = format!("must lie between 1 and {MAX_ATTEMPTS}; the first attempt counts");
             out.push(Diagnostic::new(member(&member(&path, "retry"), "attempts"), message));
         }
+        overflow(config, model, &member(&path, "overflow_to"), out);
         for (index, target) in model.targets.iter().enumerate() {
             let path = item(&member(&path, "targets"), index);
             if !known.contains(&target.endpoint.as_str()) && all_named && !target.endpoint.is_empty() {
                 out.push(unknown_endpoint(&target.endpoint, &known, &path));
             }
         }
+    }
+}
+
+fn overflow(config: &Config, model: &VirtualModel, path: &str, out: &mut Vec<Diagnostic>) {
+    let Some(to) = &model.overflow_to else { return };
+    if *to == model.name {
+        out.push(Diagnostic::new(path, "a virtual model cannot overflow to itself"));
+    } else if !config.virtual_models.iter().any(|other| other.name == *to) {
+        let known: Vec<&str> = config.virtual_models.iter().map(|other| other.name.as_str()).collect();
+        let diagnostic = Diagnostic::new(path, format!("there is no virtual model `{to}`"));
+        out.push(match nearest(to, &known) {
+            Some(meant) => diagnostic.help(format!("did you mean `{meant}`?")),
+            None => diagnostic,
+        });
+    }
+}
+
+fn tool_patterns(config: &Config, out: &mut Vec<Diagnostic>) {
+    let mut seen = Vec::new();
+    for (index, pattern) in config.tool_patterns.iter().enumerate() {
+        if seen.contains(&&pattern.name) && !pattern.name.is_empty() {
+            let key = member(&item("tool_patterns", index), "pattern_name");
+            out.push(Diagnostic::new(key, format!("the name `{}` is taken by another pattern", pattern.name)));
+        }
+        seen.push(&pattern.name);
     }
 }
 

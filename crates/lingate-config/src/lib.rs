@@ -28,9 +28,10 @@ mod unsupported;
 mod yaml;
 
 pub use checked::{
-    Admin, AdminAuth, ClientAuth, ClientKey, Clients, Config, Endpoint, EndpointTls, ExposeModels, HostedTools,
-    KeySecret, Limits, Price, QueueOptions, QueuePriority, Reasoning, ResponseModel, Retry, Seed, Sticky, Strategy,
-    StreamMode, Target, TimeoutOverrides, Timeouts, ToolRepair, VirtualModel, Worker, resolve_client_auth,
+    Admin, AdminAuth, Breaker, ClientAuth, ClientKey, Clients, Config, Endpoint, EndpointTls, ExposeModels,
+    HealthCheck, HostedTools, KeySecret, Limits, PatternType, Price, QueueOptions, QueuePriority, Reasoning,
+    ResponseModel, Retry, Seed, Sticky, Strategy, StreamMode, Target, TimeoutOverrides, Timeouts, ToolPattern,
+    ToolRepair, VirtualModel, Worker, resolve_client_auth,
 };
 pub use choice::UnknownWord;
 pub use diagnostic::{ConfigErrors, Diagnostic, Level};

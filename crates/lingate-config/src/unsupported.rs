@@ -1,6 +1,6 @@
 //! The one table of what the file may say but this version does not do: refused by name, never silently ignored.
 
-use crate::checked::{AdminAuth, Sticky, Strategy};
+use crate::checked::AdminAuth;
 use crate::diagnostic::{Diagnostic, Findings};
 use crate::kind::BackendKind;
 use crate::node::{item, member};
@@ -55,71 +55,16 @@ const FILE: &[Rule<raw::File>] = &[
         what: "trust in forwarding headers",
         instead: "remove it",
     },
-    Rule {
-        key: "tool_patterns",
-        asked: |f| f.tool_patterns.as_ref().is_some_and(|list| !list.is_empty()),
-        what: "tool-call repair",
-        instead: "remove it",
-    },
 ];
 
-const ENDPOINT: &[Rule<raw::Endpoint>] = &[
-    Rule {
-        key: "allow_model_management",
-        asked: |e| e.allow_model_management == Some(true),
-        what: "model management through lingate",
-        instead: "remove it or set false",
-    },
-    Rule {
-        key: "limits",
-        asked: |e| {
-            e.limits.as_ref().is_some_and(|l| {
-                [l.concurrency, l.queue].iter().flatten().any(|n| *n > 0)
-                    || [l.rpm, l.tpm].iter().flatten().any(|n| *n > 0)
-            })
-        },
-        what: "limiting an endpoint's load",
-        instead: "remove it or set zeros",
-    },
-];
+const ENDPOINT: &[Rule<raw::Endpoint>] = &[Rule {
+    key: "allow_model_management",
+    asked: |e| e.allow_model_management == Some(true),
+    what: "model management through lingate",
+    instead: "remove it or set false",
+}];
 
 const VIRTUAL_MODEL: &[Rule<raw::VirtualModel>] = &[
-    Rule {
-        key: "strategy",
-        asked: |m| m.strategy.is_some_and(|word| word.0 != Strategy::Priority),
-        what: "load balancing",
-        instead: "remove it or set \"priority\"",
-    },
-    Rule {
-        key: "sticky",
-        asked: |m| is(m.sticky, Sticky::Conversation) && m.targets.as_ref().is_some_and(|list| list.len() > 1),
-        what: "keeping a conversation on one of several targets",
-        instead: "remove it or set \"off\"",
-    },
-    Rule {
-        key: "overflow_to",
-        asked: |m| m.overflow_to.as_ref().is_some_and(|name| !name.is_empty()),
-        what: "overflow to a larger context",
-        instead: "remove it",
-    },
-    Rule {
-        key: "reasoning",
-        asked: |m| m.reasoning.is_some_and(|word| word.0 != crate::checked::Reasoning::Keep),
-        what: "moving or hiding reasoning",
-        instead: "remove it or set \"keep\"",
-    },
-    Rule {
-        key: "tool_repair",
-        asked: |m| matches!(m.tool_repair, Some(raw::Repair::On | raw::Repair::Patterns(_))),
-        what: "tool-call repair",
-        instead: "remove it or set \"off\"",
-    },
-    Rule {
-        key: "retry.after_send",
-        asked: |m| m.retry.as_ref().and_then(|retry| retry.after_send) == Some(true),
-        what: "retrying a request that the upstream may already be working on",
-        instead: "remove it or set false",
-    },
     Rule {
         key: "cache",
         asked: |m| matches!(m.cache, Some(raw::Cache::On(_))),
@@ -146,12 +91,6 @@ pub(crate) fn check(file: &raw::File, findings: &mut Findings) {
     for (index, model) in file.virtual_models.iter().flatten().enumerate() {
         apply(VIRTUAL_MODEL, model, &item("virtual_models", index), findings);
     }
-}
-
-/// The kinds of upstream that cannot be called yet. Also asked for configurations that come from no file.
-pub(crate) fn kind(kind: BackendKind, path: &str) -> Option<Diagnostic> {
-    matches!(kind, BackendKind::Runpod | BackendKind::Queue)
-        .then(|| refusal(&member(path, "type"), &format!("the `{kind}` backend"), "remove this endpoint"))
 }
 
 fn apply<T>(rules: &[Rule<T>], value: &T, path: &str, findings: &mut Findings) {

@@ -80,8 +80,8 @@ fn every_key_is_told_with_its_default() {
         else {
             continue;
         };
-        // An endpoint's own time-outs have the configuration's as their default.
-        if !path.starts_with("endpoints[].timeouts.") {
+        // Time-outs of endpoints and targets have those above them as their default.
+        if !path.contains("[].timeouts.") {
             assert_eq!(told[path], default, "the default of {path}");
         }
     }

@@ -56,16 +56,7 @@ fn what_is_not_built_is_refused_by_name() {
         ("admin: { auth: forward-auth }", "", "", "admin.auth"),
         ("watch: true", "", "", "watch"),
         ("trusted_proxies: [10.0.0.0/8]", "", "", "trusted_proxies"),
-        ("tool_patterns: [{ name: x }]", "", "", "tool_patterns"),
         ("", "allow_model_management: true", "", "endpoints[0].allow_model_management"),
-        ("", "limits: { rpm: 5 }", "", "endpoints[0].limits"),
-        ("", "", "strategy: weighted", "virtual_models[0].strategy"),
-        ("", "", "sticky: conversation", "virtual_models[0].sticky"),
-        ("", "", "overflow_to: m", "virtual_models[0].overflow_to"),
-        ("", "", "reasoning: hide", "virtual_models[0].reasoning"),
-        ("", "", "tool_repair: on", "virtual_models[0].tool_repair"),
-        ("", "", "tool_repair: [hermes]", "virtual_models[0].tool_repair"),
-        ("", "", "retry: { after_send: true }", "virtual_models[0].retry.after_send"),
         ("", "", "cache: { ttl: 5m }", "virtual_models[0].cache"),
         ("", "", "record: on", "virtual_models[0].record"),
         ("", "", "price: { input: 1.5, output: 0 }", "virtual_models[0].price"),
@@ -75,11 +66,6 @@ fn what_is_not_built_is_refused_by_name() {
         assert_eq!(errors.len(), 1, "{key}: {errors:?}");
         assert_eq!(errors[0].key, key);
         assert!(errors[0].line > 0 && errors[0].message.contains("not built yet; "), "{errors:?}");
-    }
-    for kind in ["runpod", "queue"] {
-        let text = with("", "", "").replace("type: openai", &format!("type: {kind}"));
-        let errors = parse(&text, "f", &env()).unwrap_err().diagnostics;
-        assert_eq!((errors.len(), errors[0].key.as_str()), (1, "endpoints[0].type"), "{errors:?}");
     }
 }
 
@@ -100,6 +86,22 @@ fn what_does_nothing_yet_but_harms_nothing_is_taken() {
 #[test]
 fn each_wrong_value_has_its_key() {
     let cases = [
+        ("tool_patterns: [{ pattern_name: p }]", "", "", "tool_patterns[0].regex_pattern"),
+        ("tool_patterns: [{ pattern_name: p, regex_pattern: x, priority: 0 }]", "", "", "tool_patterns[0].priority"),
+        (
+            "tool_patterns: [{ pattern_name: p, regex_pattern: x, tool_name_group: 0 }]",
+            "",
+            "",
+            "tool_patterns[0].tool_name_group",
+        ),
+        (
+            "tool_patterns: [{ pattern_name: p, regex_pattern: x }, { pattern_name: p, regex_pattern: y }]",
+            "",
+            "",
+            "tool_patterns[1].pattern_name",
+        ),
+        ("", "", "overflow_to: m", "virtual_models[0].overflow_to"),
+        ("", "", "overflow_to: other", "virtual_models[0].overflow_to"),
         ("listen: []", "", "", "listen"),
         ("listen: 127.0.0.1:8002", "", "", "listen"),
         ("listen: ['8002']", "", "", "listen[0]"),
@@ -294,12 +296,11 @@ fn a_configuration_made_by_hand_is_checked_as_well() {
             "admin.auth",
             "endpoints[0].email",
             "endpoints[2].name",
-            "endpoints[2].type",
             "virtual_models[1].targets[0].endpoint",
             "virtual_models[2].name",
         ]
     );
-    let text = problems[4].render(Level::Error, "", false);
+    let text = problems[3].render(Level::Error, "", false);
     assert!(text.starts_with("error: virtual_models[1].targets[0].endpoint: no endpoint is named `b`\n"), "{text}");
 }
 

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use lingate_config::{
     AdminAuth, BackendKind, ClientAuth, Config, ExposeModels, FixedEnvironment, Format, HostedTools, KeySecret, Listen,
-    ListenAddress, Loaded, ResponseModel, Seed, StreamMode, ToolRepair, api_root, chat_url, example, load, parse,
-    resolve_client_auth,
+    ListenAddress, Loaded, PatternType, ResponseModel, Seed, StreamMode, ToolRepair, api_root, chat_url, example, load,
+    parse, resolve_client_auth,
 };
 
 fn env() -> FixedEnvironment {
@@ -63,9 +63,11 @@ fn the_example_is_valid_and_says_what_it_shows() {
             _ => format!("{line}\n"),
         })
         .collect();
-    let env = env().with_var("OPENAI_API_KEY", "k").with_var("WEBUI_PASSWORD", "k").with_var("AZURE_KEY", "k");
+    let names = ["OPENAI_API_KEY", "WEBUI_PASSWORD", "AZURE_KEY", "RUNPOD_API_KEY"];
+    let env = names.into_iter().fold(env(), |env, name| env.with_var(name, "k"));
     let loaded = parse(&open, "example", &env).unwrap_or_else(|errors| panic!("{errors}\n{open}"));
-    assert_eq!(loaded.config.endpoints.len(), 4);
+    assert_eq!(loaded.config.endpoints.len(), 6);
+    assert_eq!(loaded.config.tool_patterns.len(), 1);
     assert_eq!(loaded.config.clients.keys.len(), 1);
 }
 
@@ -125,6 +127,35 @@ fn every_documented_key() {
     assert_eq!(model.tool_repair, ToolRepair::Auto);
     assert_eq!(model.retry.attempts, 3);
     assert_eq!(config.virtual_models[1].targets[1].priority, Some(7));
+}
+
+#[test]
+fn every_key_of_routing_and_repair() {
+    let config = read(
+        "endpoints:\n  - name: e\n    type: runpod\n    url: https://api.runpod.ai/v2/x\n    worker: vllm\n    \
+         poll_interval: 1s\n    limits: { concurrency: 2, queue: 3, rpm: 4, tpm: 5, wait: 6s }\n    \
+         breaker: { failures: 0, cooldown: 7s }\n    health_check: { interval: 8s, path: /ping }\n\
+         virtual_models:\n  - name: m\n    targets: [{ endpoint: e, model: x, weight: 9, timeouts: { first_token: 10s } }]\n    \
+         strategy: least_latency\n    sticky: off\n    overflow_to: large\n    reasoning: inline\n    hedge: true\n    \
+         job_status: true\n    retry: { after_send: true }\n    tool_repair: [qwen, p]\n  \
+         - { name: large, targets: [{ endpoint: e, model: y }] }\n\
+         tool_patterns:\n  - { pattern_name: p, pattern_type: xml, regex_pattern: '<x>', tool_name_mapping: { a: b } }\n",
+    )
+    .config;
+    let endpoint = config.endpoint("e").unwrap();
+    let seconds = Duration::from_secs;
+    assert_eq!((endpoint.limits.concurrency, endpoint.limits.queue, endpoint.limits.wait), (2, 3, seconds(6)));
+    assert_eq!((endpoint.breaker.failures, endpoint.breaker.cooldown), (0, seconds(7)));
+    assert_eq!(endpoint.health_check.interval, Some(seconds(8)));
+    assert_eq!(endpoint.health_check.path.as_deref(), Some("/ping"));
+    let model = &config.virtual_models[0];
+    assert_eq!((model.targets[0].weight, model.targets[0].timeouts.first_token), (9, Some(seconds(10))));
+    assert_eq!(model.overflow_to.as_deref(), Some("large"));
+    assert!(model.hedge && model.job_status && model.retry.after_send);
+    assert_eq!(model.tool_repair, ToolRepair::Patterns(vec!["qwen".to_owned(), "p".to_owned()]));
+    let pattern = &config.tool_patterns[0];
+    assert_eq!((pattern.kind, pattern.priority, pattern.enabled), (PatternType::Xml, 50, true));
+    assert_eq!(pattern.tool_name_mapping, [("a".to_owned(), "b".to_owned())]);
 }
 
 #[test]

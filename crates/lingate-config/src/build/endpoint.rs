@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use super::{headers, is_header_name, name, non_empty, sealed};
 use crate::checked::{
-    Endpoint, EndpointTls, ExposeModels, Limits, QueueOptions, StreamMode, TimeoutOverrides, Worker, nowhere,
+    Breaker, Endpoint, EndpointTls, ExposeModels, HealthCheck, Limits, QueueOptions, StreamMode, TimeoutOverrides,
+    Worker, nowhere,
 };
 use crate::diagnostic::Findings;
 use crate::kind::BackendKind;
@@ -49,6 +50,8 @@ pub(super) fn endpoint(raw: raw::Endpoint, path: &str, findings: &mut Findings) 
         num_ctx: raw.num_ctx,
         priority: raw.priority.unwrap_or(0),
         limits: limits(&raw.limits.unwrap_or_default()),
+        breaker: breaker(&raw.breaker.unwrap_or_default()),
+        health_check: health_check(raw.health_check.unwrap_or_default()),
         enabled: raw.enabled.unwrap_or(true),
         stream: raw.stream.map_or(StreamMode::Auto, |word| word.0),
         timeouts: timeouts(&raw.timeouts.unwrap_or_default()),
@@ -110,7 +113,21 @@ fn limits(raw: &raw::Limits) -> Limits {
         queue: raw.queue.unwrap_or(0),
         rpm: raw.rpm.unwrap_or(0),
         tpm: raw.tpm.unwrap_or(0),
+        wait: raw.wait.map_or(Limits::default().wait, |span| span.0),
     }
+}
+
+fn breaker(raw: &raw::Breaker) -> Breaker {
+    let base = Breaker::default();
+    Breaker {
+        failures: raw.failures.unwrap_or(base.failures),
+        cooldown: raw.cooldown.map_or(base.cooldown, |span| span.0),
+    }
+}
+
+fn health_check(raw: raw::HealthCheck) -> HealthCheck {
+    let interval = raw.interval.map(|span| span.0).filter(|interval| !interval.is_zero());
+    HealthCheck { interval, path: non_empty(raw.path) }
 }
 
 fn queue(raw: raw::Queue) -> QueueOptions {
@@ -121,10 +138,11 @@ fn queue(raw: raw::Queue) -> QueueOptions {
     }
 }
 
-fn timeouts(raw: &raw::Timeouts) -> TimeoutOverrides {
+pub(super) fn timeouts(raw: &raw::Timeouts) -> TimeoutOverrides {
     TimeoutOverrides {
         connect: raw.connect.map(|span| span.0),
         first_byte: raw.first_byte.map(|span| span.0),
+        first_token: raw.first_token.map(|span| span.0),
         stream_idle: raw.stream_idle.map(|span| span.0),
         total: raw.total.map(|span| span.0),
     }

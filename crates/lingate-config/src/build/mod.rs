@@ -2,6 +2,7 @@
 
 mod clients;
 mod endpoint;
+mod tool_pattern;
 mod virtual_model;
 
 use std::path::PathBuf;
@@ -51,6 +52,12 @@ pub(crate) fn config(file: raw::File, findings: &mut Findings) -> Config {
             "virtual_models",
             findings,
             virtual_model::virtual_model,
+        ),
+        tool_patterns: list_of(
+            file.tool_patterns.unwrap_or_default(),
+            "tool_patterns",
+            findings,
+            tool_pattern::tool_pattern,
         ),
         seed: None,
     }
@@ -111,6 +118,7 @@ fn timeouts(raw: Option<&raw::Timeouts>, base: Timeouts) -> Timeouts {
     Timeouts {
         connect: pick(raw.connect, base.connect),
         first_byte: pick(raw.first_byte, base.first_byte),
+        first_token: pick(raw.first_token, base.first_token),
         stream_idle: pick(raw.stream_idle, base.stream_idle),
         total: pick(raw.total, base.total),
     }
@@ -187,13 +195,18 @@ fn sealed(raw: Option<raw::Sealed>) -> Option<Secret> {
 
 /// Names end up in headers, metrics and pages: bounded, without control characters and outer spaces.
 fn name(raw: Option<String>, path: &str, findings: &mut Findings) -> String {
+    name_in("name", raw, path, findings)
+}
+
+/// The same under another key.
+fn name_in(key: &str, raw: Option<String>, path: &str, findings: &mut Findings) -> String {
     const MOST: usize = 256;
     let Some(name) = raw else {
-        findings.missing(&member(path, "name"), None);
+        findings.missing(&member(path, key), None);
         return String::new();
     };
     if let Some(problem) = name_problem(&name, MOST) {
-        findings.add(&member(path, "name"), problem, None);
+        findings.add(&member(path, key), problem, None);
         return String::new();
     }
     name

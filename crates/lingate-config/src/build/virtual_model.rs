@@ -1,5 +1,6 @@
 //! One virtual model, raw to checked.
 
+use super::endpoint::timeouts;
 use super::{headers, list_of, name, non_empty};
 use crate::checked::{Price, Retry, Target, ToolRepair, VirtualModel};
 use crate::diagnostic::Findings;
@@ -36,6 +37,8 @@ pub(super) fn virtual_model(raw: raw::VirtualModel, path: &str, findings: &mut F
         hosted_tools: raw.hosted_tools.map_or(base.hosted_tools, |word| word.0),
         retry: raw.retry.map_or(base.retry, |raw| retry(&raw)),
         fallback_message: non_empty(raw.fallback_message),
+        hedge: raw.hedge.unwrap_or(false),
+        job_status: raw.job_status.unwrap_or(false),
         cache: match raw.cache {
             Some(raw::Cache::On(options)) => options.ttl.map(|span| span.0),
             _ => None,
@@ -57,7 +60,8 @@ fn target(raw: raw::Target, path: &str, findings: &mut Findings) -> Option<Targe
         String::new()
     };
     let (endpoint, model) = (required(raw.endpoint, "endpoint"), required(raw.model, "model"));
-    Some(Target { endpoint, model, weight: raw.weight.unwrap_or(1), priority: raw.priority })
+    let timeouts = timeouts(&raw.timeouts.unwrap_or_default());
+    Some(Target { endpoint, model, weight: raw.weight.unwrap_or(1), priority: raw.priority, timeouts })
 }
 
 /// Members of the request that are lingate's own to set.

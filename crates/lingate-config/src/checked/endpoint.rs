@@ -48,6 +48,10 @@ pub struct Endpoint {
     pub priority: i32,
     /// Its load limits.
     pub limits: Limits,
+    /// When it is left alone after failures.
+    pub breaker: Breaker,
+    /// Whether it is asked from time to time if it is well.
+    pub health_check: HealthCheck,
     /// Whether it is used at all.
     pub enabled: bool,
     /// Whether it is asked for streams.
@@ -100,6 +104,8 @@ impl Endpoint {
             num_ctx: None,
             priority: 0,
             limits: Limits::default(),
+            breaker: Breaker::default(),
+            health_check: HealthCheck::default(),
             enabled: true,
             stream: StreamMode::Auto,
             timeouts: TimeoutOverrides::default(),
@@ -129,7 +135,7 @@ pub struct EndpointTls {
 }
 
 /// Load limits of an upstream; 0 is none.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// Requests at once.
     pub concurrency: u32,
@@ -139,6 +145,38 @@ pub struct Limits {
     pub rpm: u64,
     /// Tokens a minute.
     pub tpm: u64,
+    /// How long a request waits in the queue.
+    pub wait: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { concurrency: 0, queue: 0, rpm: 0, tpm: 0, wait: Duration::from_secs(30) }
+    }
+}
+
+/// When an upstream is left alone for a while.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Breaker {
+    /// So many failures in a row open the circuit; 0: never.
+    pub failures: u32,
+    /// How long it stays open at first.
+    pub cooldown: Duration,
+}
+
+impl Default for Breaker {
+    fn default() -> Self {
+        Self { failures: 5, cooldown: Duration::from_secs(10) }
+    }
+}
+
+/// Whether an upstream is asked from time to time if it is well.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct HealthCheck {
+    /// How often; `None`: never.
+    pub interval: Option<Duration>,
+    /// What is fetched, below the bare URL; `None`: its list of models.
+    pub path: Option<String>,
 }
 
 choice! {
@@ -197,6 +235,8 @@ pub struct TimeoutOverrides {
     pub connect: Option<Duration>,
     /// Until the answer's first byte.
     pub first_byte: Option<Duration>,
+    /// Until a stream's first piece of content.
+    pub first_token: Option<Duration>,
     /// Between two pieces of a stream.
     pub stream_idle: Option<Duration>,
     /// For the whole call.
@@ -213,6 +253,7 @@ impl TimeoutOverrides {
         Timeouts {
             connect: pick(self.connect, base.connect),
             first_byte: pick(self.first_byte, base.first_byte),
+            first_token: pick(self.first_token, base.first_token),
             stream_idle: pick(self.stream_idle, base.stream_idle),
             total: pick(self.total, base.total),
         }

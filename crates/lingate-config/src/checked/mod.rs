@@ -1,6 +1,7 @@
 //! The checked configuration: plain, owned, immutable data without anything of the file's form.
 
 mod endpoint;
+mod tool_pattern;
 mod virtual_model;
 
 use std::net::Ipv4Addr;
@@ -9,8 +10,10 @@ use std::time::{Duration, SystemTime};
 
 pub(crate) use endpoint::nowhere;
 pub use endpoint::{
-    Endpoint, EndpointTls, ExposeModels, Limits, QueueOptions, QueuePriority, StreamMode, TimeoutOverrides, Worker,
+    Breaker, Endpoint, EndpointTls, ExposeModels, HealthCheck, Limits, QueueOptions, QueuePriority, StreamMode,
+    TimeoutOverrides, Worker,
 };
+pub use tool_pattern::{PatternType, ToolPattern};
 pub use virtual_model::{
     HostedTools, Price, Reasoning, ResponseModel, Retry, Sticky, Strategy, Target, ToolRepair, VirtualModel,
 };
@@ -63,6 +66,8 @@ pub struct Config {
     pub endpoints: Vec<Endpoint>,
     /// The names that clients ask for.
     pub virtual_models: Vec<VirtualModel>,
+    /// Patterns that repair tool calls, beside the built-in ones.
+    pub tool_patterns: Vec<ToolPattern>,
     /// The older program whose configuration file this was, if it was one.
     pub seed: Option<Seed>,
 }
@@ -90,6 +95,7 @@ impl Default for Config {
             passthrough: Vec::new(),
             endpoints: Vec::new(),
             virtual_models: Vec::new(),
+            tool_patterns: Vec::new(),
             seed: None,
         }
     }
@@ -162,6 +168,8 @@ pub struct Timeouts {
     pub connect: Option<Duration>,
     /// From the request to the answer's first byte.
     pub first_byte: Option<Duration>,
+    /// Until a stream's first piece of content.
+    pub first_token: Option<Duration>,
     /// Between two pieces of a stream.
     pub stream_idle: Option<Duration>,
     /// For the whole call.
@@ -173,6 +181,7 @@ impl Default for Timeouts {
         Self {
             connect: Some(Duration::from_secs(5)),
             first_byte: Some(Duration::from_secs(120)),
+            first_token: None,
             stream_idle: Some(Duration::from_secs(5 * 60)),
             total: None,
         }

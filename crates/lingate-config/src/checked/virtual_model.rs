@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::StreamMode;
+use super::{StreamMode, TimeoutOverrides};
 use crate::choice::choice;
 use crate::secret::Secret;
 
@@ -45,6 +45,10 @@ pub struct VirtualModel {
     pub retry: Retry,
     /// The answer when all attempts failed.
     pub fallback_message: Option<String>,
+    /// Whether a target that is slow to begin gets a second one beside it.
+    pub hedge: bool,
+    /// Whether the reasoning says what a waiting job waits for.
+    pub job_status: bool,
     /// How long answers are cached; `None` is not at all.
     pub cache: Option<Duration>,
     /// Whether prompts and answers are kept.
@@ -81,6 +85,8 @@ impl VirtualModel {
             hosted_tools: HostedTools::Refuse,
             retry: Retry::default(),
             fallback_message: None,
+            hedge: false,
+            job_status: false,
             cache: None,
             record: false,
             price: None,
@@ -100,12 +106,20 @@ pub struct Target {
     pub weight: u32,
     /// Higher wins; `None` takes the endpoint's.
     pub priority: Option<i32>,
+    /// Time-outs over those of its endpoint.
+    pub timeouts: TimeoutOverrides,
 }
 
 impl Target {
     /// A target of weight 1 with its endpoint's priority.
     pub fn new(endpoint: impl Into<String>, model: impl Into<String>) -> Self {
-        Self { endpoint: endpoint.into(), model: model.into(), weight: 1, priority: None }
+        Self {
+            endpoint: endpoint.into(),
+            model: model.into(),
+            weight: 1,
+            priority: None,
+            timeouts: TimeoutOverrides::default(),
+        }
     }
 }
 

@@ -49,6 +49,10 @@ object! {
         priority: i32,
         /// Load limits; 0 is none.
         limits: Limits,
+        /// When it is left alone for a while after failures.
+        breaker: Breaker,
+        /// Whether it is asked from time to time if it is well.
+        health_check: HealthCheck,
         /// Whether it is used at all. Default: true.
         enabled: bool,
         /// Whether it is asked for streams; with never the client still gets one. Default: auto.
@@ -93,6 +97,28 @@ object! {
         rpm: u64,
         /// Tokens a minute.
         tpm: u64,
+        /// How long a request waits in the queue. Default: 30s.
+        wait: Span,
+    }
+}
+
+object! {
+    /// When an upstream is left alone for a while. Not the last one that is well.
+    struct Breaker {
+        /// So many failures in a row open the circuit; 0 is never. Default: 5.
+        failures: u32,
+        /// How long it stays open before one request tries again; doubles up to 5m. Default: 10s.
+        cooldown: Span,
+    }
+}
+
+object! {
+    /// Whether it is asked from time to time if it is well.
+    struct HealthCheck {
+        /// How often; 0s is never. Default: 0s.
+        interval: Span,
+        /// What is fetched, below the bare URL; empty: its list of models.
+        path: String,
     }
 }
 

@@ -8,13 +8,15 @@ mod endpoint;
 mod json;
 mod read;
 mod scalar;
+mod tool_pattern;
 mod virtual_model;
 
 pub(crate) use either::{Cache, Expose, ListenAt, OffOrDuration, Repair};
-pub(crate) use endpoint::{Endpoint, EndpointTls, ExposeFilter, Limits, Queue};
+pub(crate) use endpoint::{Breaker, Endpoint, EndpointTls, ExposeFilter, HealthCheck, Limits, Queue};
 pub(crate) use json::Json;
 pub(crate) use read::{Read, object};
 pub(crate) use scalar::{Decimal, Members, Sealed, Size, Span, Word};
+pub(crate) use tool_pattern::ToolPattern;
 pub(crate) use virtual_model::{CacheOptions, Price, Record, Retry, Target, VirtualModel};
 
 use crate::checked::{AdminAuth, ClientAuth};
@@ -72,7 +74,7 @@ object! {
         /// The model names that clients ask for.
         virtual_models: Vec<VirtualModel>,
         /// Patterns that repair tool calls, beside the built-in ones.
-        tool_patterns: Vec<Json>,
+        tool_patterns: Vec<ToolPattern>,
     }
 }
 
@@ -136,6 +138,8 @@ object! {
         connect: Span,
         /// Until the answer's first byte. Default: 120s.
         first_byte: Span,
+        /// Until the answer's first piece of content, of streams; 0s is no limit of its own. Default: 0s.
+        first_token: Span,
         /// Between two pieces of a stream. Default: 5m.
         stream_idle: Span,
         /// For the whole call. Default: 0s.

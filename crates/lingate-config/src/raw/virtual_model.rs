@@ -1,6 +1,6 @@
 //! What was written under `virtual_models`.
 
-use super::{Cache, Decimal, Json, Members, Repair, Sealed, Span, Word, object};
+use super::{Cache, Decimal, Json, Members, Repair, Sealed, Span, Timeouts, Word, object};
 use crate::checked::{HostedTools, Reasoning, ResponseModel, Sticky, Strategy, StreamMode};
 use crate::choice::choice;
 
@@ -45,6 +45,10 @@ object! {
         retry: Retry,
         /// The answer when all attempts failed.
         fallback_message: String,
+        /// true: a target that is slow to begin gets a second one beside it; the slower is cancelled. Default: false.
+        hedge: bool,
+        /// true: while a job waits (runpod), the reasoning says so: its place in the queue, cold start. Default: false.
+        job_status: bool,
         /// Cache of answers: off or { ttl }. Default: off.
         cache: Cache,
         /// Keep prompts and answers, sealed: off or on. Default: off.
@@ -69,6 +73,8 @@ object! {
         weight: u32,
         /// Higher wins. Default: the endpoint's.
         priority: i32,
+        /// Time-outs over those of its endpoint.
+        timeouts: Timeouts,
     }
 }
 
