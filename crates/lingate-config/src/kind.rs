@@ -1,7 +1,12 @@
 //! The kinds of upstream, and the one place where a kind decides a URL: its API root.
 
 use crate::checked::Endpoint;
+use std::time::Duration;
+
 use crate::choice::{Choice as _, choice};
+
+/// How long AI Queue's own clients wait for a job.
+const QUEUE_FIRST_BYTE: Duration = Duration::from_secs(20 * 60);
 
 choice! {
     /// A kind of upstream: which dialect it speaks, how it signs in, where its API lies.
@@ -53,6 +58,12 @@ impl BackendKind {
             Self::Runpod => "/run",
             _ => "/chat/completions",
         }
+    }
+
+    /// How long its kind takes to begin an answer, where that is longer than others take: a queue answers when the job
+    /// is done.
+    pub(crate) fn first_byte(self) -> Option<Duration> {
+        (self == Self::Queue).then_some(QUEUE_FIRST_BYTE)
     }
 
     /// Whether a URL must be given: all kinds but the built-in one.

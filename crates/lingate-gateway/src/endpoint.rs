@@ -195,6 +195,9 @@ impl Endpoint {
         let target = self.uri(&call)?;
         // The call's own headers stand in the place of the endpoint's.
         let mut headers = if call.json { self.json_headers.clone() } else { self.headers.clone() };
+        if let Some(describe) = self.backend.describe.filter(|_| call.json) {
+            describe(&self.config, &call.body.to_bytes(), &mut headers);
+        }
         headers.extend(call.headers);
         let call = Call { method: call.method, target, headers, body: call.body };
         let Some(session) = &self.session else { return upstream.send(call).await.map_err(|error| failure(&error)) };

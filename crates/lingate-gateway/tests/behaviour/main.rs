@@ -17,6 +17,7 @@ mod failover;
 mod free_text;
 mod num_ctx;
 mod openwebui;
+mod queue;
 mod relay;
 mod responses;
 mod seed_ollama;
