@@ -76,7 +76,7 @@ async fn attempts(
     client: &Arc<Client>,
     recorder: &mut Option<Recorder>,
 ) -> Served {
-    let attempts = usize::try_from(model.config.retry.attempts).unwrap_or(1).max(1);
+    let mut attempts = usize::try_from(model.config.retry.attempts).unwrap_or(1).max(1);
     let mut silence = client.keep_alive.filter(|_| client.stream).map(Silence::new);
     let mut number = 0;
     loop {
@@ -127,9 +127,15 @@ async fn attempts(
             Err(failure) => failure,
         };
         let again = number % model.targets.len() < number && model.targets.len() == 1;
+        // What was not sent costs no attempt while there are others to try.
+        attempts += usize::from(failure.is_own_limit() && number < model.targets.len());
         // The same upstream is not pressed when it says that it is busy.
-        if !failure.try_next || number >= attempts || (again && failure.error.status == 429) {
+        let busy = failure.error.status == 429 || failure.is_own_limit();
+        if !failure.try_next || number >= attempts || (again && busy) {
             return Err(failure);
+        }
+        if failure.is_own_limit() {
+            continue;
         }
         tokio::time::sleep(pause(number, exchange)).await;
     }
@@ -142,7 +148,7 @@ pub(crate) fn pause(number: usize, exchange: &Exchange<'_>) -> Duration {
 }
 
 fn call(exchange: &Exchange<'_>, model: &VirtualModel, outgoing: &Outgoing) -> EndpointCall {
-    let mut call = EndpointCall::post(outgoing.path.clone(), outgoing.body.clone());
+    let mut call = EndpointCall::work(outgoing.path.clone(), outgoing.body.clone());
     headers::pass(&exchange.parts.headers, outgoing.relay, model, &mut call.headers);
     call
 }

@@ -1,19 +1,24 @@
-//! A configured upstream, ready to be called: connections, paths, credentials.
+//! A configured upstream, ready to be called: connections, paths, credentials, limits.
+
+mod gate;
+mod rates;
 
 use crate::backend::demo;
 use crate::backend::openwebui::{self, Account, Session};
 use crate::backend::{self, Backend, Credential};
 use crate::error::Failure;
 use crate::secrets::Secrets;
+use crate::telemetry::Metrics;
 use crate::upstream::{
     Answer, AnswerBody, Call, Destination, Paced, Phase, Segments, TimeLimits, TlsFiles, Upstream, UpstreamError,
     client_config,
 };
 use bytes::Bytes;
+use gate::Gate;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use hyper_util::client::proxy::matcher::Matcher;
 use lingate_codec::dialect::DialectId;
-use lingate_codec::ir::{ApiError, Operation};
+use lingate_codec::ir::{ApiError, Operation, Usage};
 use lingate_config::{Config, api_root};
 use lingate_store::SealedCache;
 use std::sync::Arc;
@@ -43,6 +48,8 @@ pub struct Endpoint {
     routes: Vec<(&'static str, Uri)>,
     transport: Transport,
     session: Option<Arc<Session>>,
+    /// Its load limits, if it has some.
+    gate: Option<Arc<Gate>>,
     shown_name: HeaderValue,
     secrets: Secrets,
     /// How its answers are limited.
@@ -71,6 +78,8 @@ pub struct EndpointCall {
     pub query: String,
     /// Whether the body is JSON.
     pub json: bool,
+    /// Whether a model works on it: then it counts for the endpoint's load limits.
+    pub work: bool,
     /// Headers of this call; credentials and the endpoint's own are added.
     pub headers: HeaderMap,
     /// The body.
@@ -96,6 +105,7 @@ impl EndpointCall {
             path: Path::Root(path.to_owned()),
             query: String::new(),
             json: false,
+            work: false,
             headers: HeaderMap::new(),
             body: Segments::default(),
         }
@@ -104,7 +114,12 @@ impl EndpointCall {
     /// A POST of JSON.
     pub fn post(path: Path, body: impl Into<Segments>) -> Self {
         let (query, headers) = (String::new(), HeaderMap::new());
-        Self { method: Method::POST, path, query, json: true, headers, body: body.into() }
+        Self { method: Method::POST, path, query, json: true, work: false, headers, body: body.into() }
+    }
+
+    /// A POST of JSON that a model works on.
+    pub fn work(path: Path, body: impl Into<Segments>) -> Self {
+        Self { work: true, ..Self::post(path, body) }
     }
 }
 
@@ -145,11 +160,28 @@ impl Endpoint {
             json_headers,
             transport,
             session,
+            gate: None,
             shown_name: HeaderValue::try_from(config.name.as_str()).unwrap_or(HeaderValue::from_static("?")),
             secrets: Secrets::of(config),
             max_error_body: whole.max_error_body,
             config: config.clone(),
         })
+    }
+
+    /// The same with its load limits. They are those of `before`, with what is left of them, where they did not change.
+    #[must_use]
+    pub fn limited(self, metrics: &Metrics, before: Option<&Self>) -> Self {
+        let limits = self.config.limits;
+        let kept = before.and_then(|before| before.gate.clone()).filter(|gate| gate.keeps(limits));
+        let gate = kept.or_else(|| Gate::new(limits, || metrics.endpoint(&self.config.name)));
+        Self { gate, ..self }
+    }
+
+    /// Counts what a request has used.
+    pub fn spend(&self, usage: &Usage) {
+        if let Some(gate) = &self.gate {
+            gate.spend(usage);
+        }
     }
 
     /// Its name.
@@ -182,12 +214,28 @@ impl Endpoint {
         target
     }
 
-    /// Calls it and waits for the answer's head. Signs in before where it must, and once more when the upstream
-    /// says that the session is over.
+    /// Calls it and waits for the answer's head. Waits for a place before, where places are limited; the place is the
+    /// answer's until its last byte. Signs in before where it must, and once more when the upstream says that the
+    /// session is over.
     ///
     /// # Errors
     /// Says whether another target may be tried.
     pub async fn call(&self, call: EndpointCall) -> Result<Answer, Failure> {
+        match &self.gate {
+            // Boxed: most endpoints have no limits.
+            Some(gate) if call.work => Box::pin(self.call_through(gate, call)).await,
+            _ => self.send(call).await,
+        }
+    }
+
+    async fn call_through(&self, gate: &Arc<Gate>, call: EndpointCall) -> Result<Answer, Failure> {
+        let place = gate.clone().enter(self.name()).await?;
+        let mut answer = self.send(call).await?;
+        answer.body.hold(place);
+        Ok(answer)
+    }
+
+    async fn send(&self, call: EndpointCall) -> Result<Answer, Failure> {
         let upstream = match &self.transport {
             Transport::Http(upstream) => upstream,
             Transport::Demo => return Ok(demo_answer(&call)),

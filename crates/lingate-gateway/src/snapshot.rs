@@ -77,7 +77,11 @@ impl Snapshot {
         for endpoint in config.endpoints.iter().filter(|endpoint| endpoint.enabled) {
             endpoints.push(match before.and_then(|before| before.unchanged(endpoint, &config)) {
                 Some(kept) => kept,
-                None => Arc::new(Endpoint::new(endpoint, &config, &lasting.proxies, &lasting.cache)?),
+                None => {
+                    let new = Endpoint::new(endpoint, &config, &lasting.proxies, &lasting.cache)?;
+                    let old = before.and_then(|before| before.endpoint(&endpoint.name));
+                    Arc::new(new.limited(&lasting.metrics, old))
+                }
             });
         }
         endpoints.sort_by_key(|endpoint| std::cmp::Reverse(endpoint.config.priority));
@@ -108,6 +112,10 @@ impl Snapshot {
         let same_limits =
             self.config.timeouts == config.timeouts && self.config.max_error_body == config.max_error_body;
         self.endpoints.iter().find(|old| same_limits && old.config == *endpoint).cloned()
+    }
+
+    fn endpoint(&self, name: &str) -> Option<&Endpoint> {
+        self.endpoints.iter().find(|endpoint| endpoint.name() == name).map(|endpoint| &**endpoint)
     }
 
     /// The bucket of before, where the rate did not change: a reload refills nothing.

@@ -229,7 +229,8 @@ fn seed_003_s_ai_queue() {
     assert_eq!((model.name.as_str(), target.endpoint.as_str(), target.model.as_str()), ("*", "ai-queue", ""));
     assert_eq!(made.timeouts_for(queue).first_byte, Some(Duration::from_secs(1200)));
 
-    let further = [("AI_QUEUE_API_KEY", "k-1"), ("AI_QUEUE_PRIORITY", "high"), ("AI_QUEUE_SOURCE", "office"), ("TIMEOUT", "30")];
+    let further =
+        [("AI_QUEUE_API_KEY", "k-1"), ("AI_QUEUE_PRIORITY", "high"), ("AI_QUEUE_SOURCE", "office"), ("TIMEOUT", "30")];
     let said = plan(&line, &[&on[..], &further].concat()).config;
     let queue = said.endpoint("ai-queue").unwrap();
     assert_eq!((queue.queue.priority, queue.queue.source.as_str()), (QueuePriority::High, "office"));

@@ -137,7 +137,8 @@ async fn every_other_model_goes_there_under_its_own_name() {
     config.virtual_models.push(lingate_config::VirtualModel::new("*", "up", ""));
     let gateway = plain("queue", &up).await;
     gateway.gateway.reload(config).unwrap();
-    let answer = ask(&gateway, ClientRequest::post("/v1/chat/completions").body(Tongue::OpenAi.body("other/1", true))).await;
+    let answer =
+        ask(&gateway, ClientRequest::post("/v1/chat/completions").body(Tongue::OpenAi.body("other/1", true))).await;
     assert!(answer.text().contains("other/1"), "{}", answer.text());
     let asked = up.next_request().await;
     assert_eq!((asked.header("x-model"), asked.json()["model"].as_str()), (Some("other/1"), Some("other/1")));

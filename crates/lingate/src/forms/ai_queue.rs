@@ -37,7 +37,9 @@ pub(super) fn apply(config: &mut Config, given: &Given<'_>) -> Result<(), Failur
         return Ok(());
     }
     if config.endpoint(NAME).is_some() {
-        return Err(Failure::usage(format!("{USE}: the file has an endpoint `{NAME}` of its own; rename or unset one")));
+        return Err(Failure::usage(format!(
+            "{USE}: the file has an endpoint `{NAME}` of its own; rename or unset one"
+        )));
     }
     config.endpoints.push(endpoint(given)?);
     if !config.virtual_models.iter().any(|model| model.name == "*") {
