@@ -81,6 +81,7 @@ async fn attempts(
     let mut number = 0;
     loop {
         let index = number % model.targets.len();
+        let index = model.order().nth(index).unwrap_or(index);
         number += 1;
         let target = &model.targets[index];
         let known = |name: &str| exchange.gateway.lists.context_now(&exchange.snapshot, &target.endpoint, name);

@@ -1,6 +1,7 @@
 //! A configured upstream, ready to be called: connections, paths, credentials, limits.
 
 mod gate;
+mod health;
 mod rates;
 
 use crate::backend::demo;
@@ -15,6 +16,7 @@ use crate::upstream::{
 };
 use bytes::Bytes;
 use gate::Gate;
+use health::Health;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use hyper_util::client::proxy::matcher::Matcher;
 use lingate_codec::dialect::DialectId;
@@ -50,6 +52,8 @@ pub struct Endpoint {
     session: Option<Arc<Session>>,
     /// Its load limits, if it has some.
     gate: Option<Arc<Gate>>,
+    /// What its health checks say, if it has some.
+    health: Option<Health>,
     shown_name: HeaderValue,
     secrets: Secrets,
     /// How its answers are limited.
@@ -161,6 +165,7 @@ impl Endpoint {
             transport,
             session,
             gate: None,
+            health: None,
             shown_name: HeaderValue::try_from(config.name.as_str()).unwrap_or(HeaderValue::from_static("?")),
             secrets: Secrets::of(config),
             max_error_body: whole.max_error_body,
@@ -168,13 +173,38 @@ impl Endpoint {
         })
     }
 
-    /// The same with its load limits. They are those of `before`, with what is left of them, where they did not change.
+    /// The same with what it holds besides connections: load limits, which are those of `before`, with what is left of
+    /// them, where they did not change; and its health.
     #[must_use]
-    pub fn limited(self, metrics: &Metrics, before: Option<&Self>) -> Self {
+    pub fn with_state(self, metrics: &Metrics, before: Option<&Self>) -> Self {
         let limits = self.config.limits;
         let kept = before.and_then(|before| before.gate.clone()).filter(|gate| gate.keeps(limits));
         let gate = kept.or_else(|| Gate::new(limits, || metrics.endpoint(&self.config.name)));
-        Self { gate, ..self }
+        let checked = self.config.health_check.interval.is_some();
+        let health = checked.then(|| Health::new(metrics.endpoint_healthy(&self.config.name)));
+        Self { gate, health, ..self }
+    }
+
+    /// Begins its health checks, if it is to have some. They end when it is dropped.
+    pub fn watch(self: &Arc<Self>) {
+        if let (Some(health), Some(interval)) = (&self.health, self.config.health_check.interval) {
+            health.watch(self, interval);
+        }
+    }
+
+    /// Notes what a health check found out: well, or why not.
+    pub fn report_health(&self, result: Result<(), &str>) {
+        let Some(health) = &self.health else { return };
+        match (health.set(result.is_ok()), result) {
+            (true, Err(reason)) => tracing::warn!(endpoint = self.name(), reason, "an endpoint is not well"),
+            (false, Ok(())) => tracing::info!(endpoint = self.name(), "an endpoint is well again"),
+            _ => {}
+        }
+    }
+
+    /// Whether its last health check passed; where there is none, nothing is known against it.
+    pub fn is_healthy(&self) -> bool {
+        self.health.as_ref().is_none_or(Health::is_well)
     }
 
     /// Counts what a request has used.

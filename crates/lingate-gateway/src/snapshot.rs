@@ -80,7 +80,7 @@ impl Snapshot {
                 None => {
                     let new = Endpoint::new(endpoint, &config, &lasting.proxies, &lasting.cache)?;
                     let old = before.and_then(|before| before.endpoint(&endpoint.name));
-                    Arc::new(new.limited(&lasting.metrics, old))
+                    Arc::new(new.with_state(&lasting.metrics, old))
                 }
             });
         }
@@ -96,6 +96,8 @@ impl Snapshot {
             }
             models.insert(model.name.clone(), Arc::new(VirtualModel { config: model.clone(), targets }));
         }
+        // Nothing can fail any more: what does not come into use is not watched.
+        endpoints.iter().for_each(Endpoint::watch);
         Ok(Self {
             open: resolve_client_auth(&config) == ClientAuth::Open,
             keys: KeyRing::new(config.clients.keys.iter().map(key_entry)),
@@ -160,6 +162,13 @@ fn targets(model: &lingate_config::VirtualModel, endpoints: &[Arc<Endpoint>], me
 }
 
 impl VirtualModel {
+    /// The places of its targets in the order in which they are tried: those whose endpoints are well come first.
+    pub fn order(&self) -> impl Iterator<Item = usize> {
+        let well = |index: &usize| self.targets[*index].endpoint.is_healthy();
+        let all = 0..self.targets.len();
+        all.clone().filter(well).chain(all.filter(move |index| !well(index)))
+    }
+
     /// An endpoint's own model under its own name, with all defaults.
     pub fn exposed(name: &str, model: &str, endpoint: &Arc<Endpoint>, metrics: &Metrics) -> Self {
         let config = lingate_config::VirtualModel::new(name, endpoint.name(), model);

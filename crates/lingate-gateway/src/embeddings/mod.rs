@@ -98,7 +98,8 @@ async fn attempts(
     let mut attempts = usize::try_from(model.config.retry.attempts).unwrap_or(1).max(1);
     let mut number = 0;
     loop {
-        let index = able[number % able.len()];
+        let index = number % able.len();
+        let index = model.order().filter(|index| able.contains(index)).nth(index).unwrap_or(able[index]);
         let target = &model.targets[index];
         number += 1;
         let outgoing = prepare(incoming, model, target)?;
