@@ -98,7 +98,7 @@ async fn attempts(
                         client: client.clone(),
                         model: model.clone(),
                         target: index,
-                        call: call(exchange, model, &outgoing),
+                        call: call(exchange, model, target, &outgoing),
                         outgoing,
                         recorder: recorder.take(),
                         stop: exchange.gateway.stop.clone(),
@@ -148,8 +148,9 @@ pub(crate) fn pause(number: usize, exchange: &Exchange<'_>) -> Duration {
     Duration::from_millis((50 + jitter) << number.min(5).saturating_sub(1))
 }
 
-fn call(exchange: &Exchange<'_>, model: &VirtualModel, outgoing: &Outgoing) -> EndpointCall {
+fn call(exchange: &Exchange<'_>, model: &VirtualModel, target: &Target, outgoing: &Outgoing) -> EndpointCall {
     let mut call = EndpointCall::work(outgoing.path.clone(), outgoing.body.clone());
+    call.limits = target.call_limits(outgoing.stream);
     headers::pass(&exchange.parts.headers, outgoing.relay, model, &mut call.headers);
     call
 }
@@ -163,7 +164,7 @@ async fn attempt(
     outgoing: &Outgoing,
     recorder: &mut Option<Recorder>,
 ) -> Result<Answered, Failure> {
-    let reply = target.endpoint.call(call(exchange, model, outgoing)).await?;
+    let reply = target.endpoint.call(call(exchange, model, target, outgoing)).await?;
     answer(client, target, outgoing, reply, recorder, &exchange.gateway.stop).await
 }
 

@@ -2,12 +2,16 @@
 
 mod gate;
 mod health;
+mod limits;
 mod rates;
+
+pub(crate) use limits::CallLimits;
 
 use crate::backend::demo;
 use crate::backend::openwebui::{self, Account, Session};
 use crate::backend::{self, Backend, Credential};
 use crate::error::Failure;
+use crate::pump::FirstToken;
 use crate::secrets::Secrets;
 use crate::telemetry::Metrics;
 use crate::upstream::{
@@ -25,6 +29,7 @@ use lingate_config::{Config, api_root};
 use lingate_store::SealedCache;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
+use tokio::time::Instant;
 
 /// The largest sign-in answer that is read.
 const SIGN_IN_CAP: u64 = 256 * 1024;
@@ -58,6 +63,8 @@ pub struct Endpoint {
     secrets: Secrets,
     /// How its answers are limited.
     max_error_body: u64,
+    /// Limits that its connections do not know of themselves.
+    limits: Option<CallLimits>,
 }
 
 enum Transport {
@@ -84,6 +91,8 @@ pub struct EndpointCall {
     pub json: bool,
     /// Whether a model works on it: then it counts for the endpoint's load limits.
     pub work: bool,
+    /// Time limits in place of the endpoint's own.
+    pub(crate) limits: Option<CallLimits>,
     /// Headers of this call; credentials and the endpoint's own are added.
     pub headers: HeaderMap,
     /// The body.
@@ -110,6 +119,7 @@ impl EndpointCall {
             query: String::new(),
             json: false,
             work: false,
+            limits: None,
             headers: HeaderMap::new(),
             body: Segments::default(),
         }
@@ -118,7 +128,7 @@ impl EndpointCall {
     /// A POST of JSON.
     pub fn post(path: Path, body: impl Into<Segments>) -> Self {
         let (query, headers) = (String::new(), HeaderMap::new());
-        Self { method: Method::POST, path, query, json: true, work: false, headers, body: body.into() }
+        Self { method: Method::POST, path, query, json: true, work: false, limits: None, headers, body: body.into() }
     }
 
     /// A POST of JSON that a model works on.
@@ -169,6 +179,7 @@ impl Endpoint {
             shown_name: HeaderValue::try_from(config.name.as_str()).unwrap_or(HeaderValue::from_static("?")),
             secrets: Secrets::of(config),
             max_error_body: whole.max_error_body,
+            limits: CallLimits::of_endpoint(whole, config),
             config: config.clone(),
         })
     }
@@ -200,6 +211,11 @@ impl Endpoint {
             (false, Ok(())) => tracing::info!(endpoint = self.name(), "an endpoint is well again"),
             _ => {}
         }
+    }
+
+    /// Time limits of its calls that its connections do not know of themselves.
+    pub(crate) fn limits(&self) -> Option<CallLimits> {
+        self.limits
     }
 
     /// Whether its last health check passed; where there is none, nothing is known against it.
@@ -277,11 +293,39 @@ impl Endpoint {
             describe(&self.config, &call.body.to_bytes(), &mut headers);
         }
         headers.extend(call.headers);
-        let call = Call { method: call.method, target, headers, body: call.body };
-        let Some(session) = &self.session else { return upstream.send(call).await.map_err(|error| failure(&error)) };
+        let (limits, own) = (call.limits, Call { method: call.method, target, headers, body: call.body, limits: None });
+        if let Some(limits) = limits {
+            return Box::pin(self.send_within(limits, upstream, own)).await;
+        }
+        let Some(session) = &self.session else { return upstream.send(own).await.map_err(|error| failure(&error)) };
 
         // Boxed: most endpoints have no session.
-        Box::pin(self.call_signed_in(upstream, session, call)).await
+        Box::pin(self.call_signed_in(upstream, session, own)).await
+    }
+
+    /// Sends under limits of the call's own. An answer that must begin in time says so to whoever reads it.
+    async fn send_within(
+        &self,
+        limits: CallLimits,
+        upstream: &Arc<Upstream>,
+        mut call: Call,
+    ) -> Result<Answer, Failure> {
+        let first = limits.first_token.map(FirstToken::from_now);
+        call.limits = Some(limits.with_head());
+        let result = match &self.session {
+            Some(session) => self.call_signed_in(upstream, session, call).await,
+            None => upstream.send(call).await.map_err(|error| failure(&error)),
+        };
+        match (result, first) {
+            (Ok(mut answer), Some(first)) => {
+                answer.parts.extensions.insert(first);
+                Ok(answer)
+            }
+            (Err(failure), Some(first)) if failure.error.status == 504 && first.by <= Instant::now() => {
+                Err(Failure { error: first.error(), ..failure })
+            }
+            (result, _) => result,
+        }
     }
 
     async fn call_signed_in(
@@ -311,7 +355,8 @@ impl Endpoint {
         let post = move |path: &'static str, body: Bytes| async move {
             let target = format!("{bare}{path}").parse().unwrap_or_else(|_| Uri::from_static(openwebui::SIGN_IN_PATH));
             let headers = HeaderMap::from_iter([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
-            let answer = upstream.send(Call { method: Method::POST, target, headers, body: body.into() }).await?;
+            let answer =
+                upstream.send(Call { method: Method::POST, target, headers, body: body.into(), limits: None }).await?;
             let status = answer.parts.status;
             Ok::<_, UpstreamError>((status, answer.body.collect(SIGN_IN_CAP).await?))
         };
@@ -423,13 +468,7 @@ fn transport(config: &lingate_config::Endpoint, whole: &Config, proxies: &Arc<Ma
         "https" => Some(client_config(&files).map_err(|why| at("tls", why))?),
         _ => None,
     };
-    let limits = whole.timeouts_for(config);
-    let limits = TimeLimits {
-        connect: limits.connect,
-        first_byte: limits.first_byte,
-        idle: limits.stream_idle,
-        total: limits.total,
-    };
+    let limits = TimeLimits::from(whole.timeouts_for(config));
     let destination = Destination { host, port, tls, proxies: proxies.clone() };
     Ok(Transport::Http(Arc::new(Upstream::new(destination, limits))))
 }

@@ -8,6 +8,9 @@ pub(crate) const ENDPOINT_BUSY: &str = "endpoint_busy";
 /// The code of a 429 for an endpoint that has used up its requests or tokens of a minute.
 pub(crate) const ENDPOINT_RATE_LIMITED: &str = "endpoint_rate_limited";
 
+/// The code of a 504 for a stream whose first piece of content did not come in time. The model may have run.
+pub(crate) const FIRST_TOKEN_TIMEOUT: &str = "first_token_timeout";
+
 /// A refused or failed request: the error for the client, headers that go with it, and whether another target
 /// may be tried.
 #[derive(Debug, Clone)]

@@ -40,6 +40,7 @@ pub(crate) async fn serve(exchange: &Exchange<'_>, path: &str, body: Bytes) -> S
         path: Path::Root(path.to_owned()),
         query: query(exchange.parts.uri.query().unwrap_or_default(), &model, real),
         json: false,
+        limits: target.call_limits(false),
         work: exchange.parts.method == http::Method::POST,
         headers: passed(&exchange.parts.headers),
         body: renamed(named, real, body.clone())?,

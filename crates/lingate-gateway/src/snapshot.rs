@@ -1,7 +1,7 @@
 //! The immutable tables of this moment: what the configuration says, made ready. A reload builds a new one and
 //! swaps it in whole; requests under way keep the old one.
 
-use crate::endpoint::Endpoint;
+use crate::endpoint::{CallLimits, Endpoint};
 use crate::ingress::cors::Cors;
 use crate::ingress::credential::{KeyEntry, KeyHash, KeyRing};
 use crate::ingress::limit::Limit;
@@ -52,6 +52,8 @@ pub struct Target {
     pub model: String,
     /// Its metrics.
     pub metrics: TargetMetrics,
+    /// Its time limits, where they are not the connections' own.
+    pub(crate) limits: Option<CallLimits>,
 }
 
 /// What lives longer than a snapshot.
@@ -87,7 +89,7 @@ impl Snapshot {
         endpoints.sort_by_key(|endpoint| std::cmp::Reverse(endpoint.config.priority));
         let (mut models, mut names) = (HashMap::new(), Vec::new());
         for model in config.virtual_models.iter().filter(|model| model.enabled) {
-            let targets = targets(model, &endpoints, &lasting.metrics);
+            let targets = targets(&config, model, &endpoints, &lasting.metrics);
             if targets.is_empty() {
                 continue;
             }
@@ -146,7 +148,12 @@ fn key_entry(key: &ClientKey) -> KeyEntry {
 }
 
 /// The targets whose endpoints are enabled, by priority; equals keep the file's order.
-fn targets(model: &lingate_config::VirtualModel, endpoints: &[Arc<Endpoint>], metrics: &Metrics) -> Vec<Target> {
+fn targets(
+    config: &Config,
+    model: &lingate_config::VirtualModel,
+    endpoints: &[Arc<Endpoint>],
+    metrics: &Metrics,
+) -> Vec<Target> {
     let mut found: Vec<(i32, Target)> = model
         .targets
         .iter()
@@ -154,11 +161,19 @@ fn targets(model: &lingate_config::VirtualModel, endpoints: &[Arc<Endpoint>], me
             let endpoint = endpoints.iter().find(|endpoint| endpoint.name() == target.endpoint)?;
             let priority = target.priority.unwrap_or(endpoint.config.priority);
             let metrics = metrics.target(&model.name, endpoint.name());
-            Some((priority, Target { endpoint: endpoint.clone(), model: target.model.clone(), metrics }))
+            let limits = CallLimits::of_target(config, &endpoint.config, &target.timeouts);
+            Some((priority, Target { endpoint: endpoint.clone(), model: target.model.clone(), metrics, limits }))
         })
         .collect();
     found.sort_by_key(|(priority, _)| std::cmp::Reverse(*priority));
     found.into_iter().map(|(_, target)| target).collect()
+}
+
+impl Target {
+    /// Time limits of a call, where they are not the connections' own.
+    pub(crate) fn call_limits(&self, streamed: bool) -> Option<CallLimits> {
+        self.limits.map(|limits| limits.streamed(streamed))
+    }
 }
 
 impl VirtualModel {
@@ -174,6 +189,7 @@ impl VirtualModel {
         let config = lingate_config::VirtualModel::new(name, endpoint.name(), model);
         // Names that upstreams list are no metric labels: there may be thousands.
         let metrics = metrics.target("exposed", endpoint.name());
-        Self { targets: vec![Target { endpoint: endpoint.clone(), model: model.to_owned(), metrics }], config }
+        let (endpoint, limits) = (endpoint.clone(), endpoint.limits());
+        Self { targets: vec![Target { endpoint, model: model.to_owned(), metrics, limits }], config }
     }
 }

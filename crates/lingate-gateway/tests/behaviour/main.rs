@@ -31,5 +31,6 @@ mod state;
 mod state_native;
 mod streaming;
 mod strict;
+mod timeouts;
 mod tongue;
 mod versions;
