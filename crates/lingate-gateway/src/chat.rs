@@ -5,8 +5,9 @@ use crate::attempt::{Attempt, Waiting, in_place_of, unless_silent};
 use crate::body::Body;
 use crate::endpoint::EndpointCall;
 use crate::error::Failure;
-use crate::headers::{self, ATTEMPTS, DROPPED, ENDPOINT, FALLBACK, WARNING};
+use crate::headers::{self, ATTEMPTS, DROPPED, ENDPOINT, FALLBACK, OVERFLOW, WARNING};
 use crate::outgoing::{Incoming, Outgoing, prepare};
+use crate::overflow;
 use crate::own::json;
 use crate::pipeline::{Exchange, Served};
 use crate::pump::{Silence, stamp};
@@ -46,7 +47,12 @@ pub(crate) async fn serve(exchange: &Exchange<'_>, dialect: DialectId, operation
         return Ok(response);
     }
     let mut recorder = Some(Recorder::new(exchange.started, exchange.id, client.model.clone(), envelope.stream));
-    match attempts(exchange, &incoming, &model, &client, &mut recorder).await {
+    let answered = match model.config.overflow_to {
+        None => attempts(exchange, &incoming, &model, &client, &mut recorder).await,
+        // Boxed: it is rare.
+        Some(_) => Box::pin(overflowing(exchange, &incoming, &model, &client, &mut recorder)).await,
+    };
+    match answered {
         Ok(response) => Ok(kept(&client, response).await),
         Err(failure) => match in_place_of(&failure, &model, &client, &mut recorder) {
             Some(answered) => {
@@ -56,6 +62,35 @@ pub(crate) async fn serve(exchange: &Exchange<'_>, dialect: DialectId, operation
             }
             None => Err(failure),
         },
+    }
+}
+
+/// As [`attempts`], for a model that has a larger one to go to when a request is too long for it.
+async fn overflowing(
+    exchange: &Exchange<'_>,
+    incoming: &Incoming<'_>,
+    model: &Arc<VirtualModel>,
+    client: &Arc<Client>,
+    recorder: &mut Option<Recorder>,
+) -> Served {
+    let mut serving = overflow::choose(exchange, incoming, model);
+    let mut answered = attempts(exchange, incoming, &serving, client, recorder).await;
+    // As often as there are models: a checked configuration has no cycles.
+    for _ in 0..exchange.snapshot.models.len() {
+        let Err(failure) = &answered else { break };
+        let Some(larger) = overflow::after(exchange, incoming, &serving, failure) else { break };
+        serving = larger.clone();
+        answered = attempts(exchange, incoming, &serving, client, recorder).await;
+    }
+    match HeaderValue::try_from(&serving.config.name) {
+        Ok(name) if !Arc::ptr_eq(&serving, model) => match answered {
+            Ok(mut response) => {
+                response.headers_mut().insert(OVERFLOW, name);
+                Ok(response)
+            }
+            Err(failure) => Err(failure.with_header(OVERFLOW, name)),
+        },
+        _ => answered,
     }
 }
 

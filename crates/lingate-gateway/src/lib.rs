@@ -13,6 +13,7 @@ mod headers;
 mod ingress;
 mod models;
 mod outgoing;
+mod overflow;
 mod own;
 mod passthrough;
 mod pipeline;

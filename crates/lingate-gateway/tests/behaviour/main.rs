@@ -19,6 +19,7 @@ mod health;
 mod limits;
 mod num_ctx;
 mod openwebui;
+mod overflow;
 mod queue;
 mod relay;
 mod responses;
