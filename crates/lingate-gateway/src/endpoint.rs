@@ -3,32 +3,34 @@
 mod gate;
 mod health;
 mod limits;
+mod local;
 mod rates;
+mod setup;
+mod state;
 
 pub(crate) use limits::CallLimits;
 
-use crate::backend::demo;
-use crate::backend::openwebui::{self, Account, Session};
-use crate::backend::{self, Backend, Credential};
+use crate::backend::openwebui::{self, Session};
+use crate::backend::{self, Backend};
 use crate::error::Failure;
 use crate::pump::FirstToken;
 use crate::secrets::Secrets;
-use crate::telemetry::Metrics;
 use crate::upstream::{
-    Answer, AnswerBody, Call, Destination, Paced, Phase, Segments, TimeLimits, TlsFiles, Upstream, UpstreamError,
+    Answer, AnswerBody, Call, Destination, Phase, Segments, TimeLimits, TlsFiles, Upstream, UpstreamError,
     client_config,
 };
 use bytes::Bytes;
 use gate::Gate;
 use health::Health;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use hyper_util::client::proxy::matcher::Matcher;
 use lingate_codec::dialect::DialectId;
-use lingate_codec::ir::{ApiError, Operation, Usage};
+use lingate_codec::ir::{ApiError, Operation};
 use lingate_config::{Config, api_root};
 use lingate_store::SealedCache;
+use local::demo_answer;
+use setup::{account, dialects, encode_query, fixed_headers, is_openai, joined, routes};
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::time::Instant;
 
 /// The largest sign-in answer that is read.
@@ -182,52 +184,6 @@ impl Endpoint {
             limits: CallLimits::of_endpoint(whole, config),
             config: config.clone(),
         })
-    }
-
-    /// The same with what it holds besides connections: load limits, which are those of `before`, with what is left of
-    /// them, where they did not change; and its health.
-    #[must_use]
-    pub fn with_state(self, metrics: &Metrics, before: Option<&Self>) -> Self {
-        let limits = self.config.limits;
-        let kept = before.and_then(|before| before.gate.clone()).filter(|gate| gate.keeps(limits));
-        let gate = kept.or_else(|| Gate::new(limits, || metrics.endpoint(&self.config.name)));
-        let checked = self.config.health_check.interval.is_some();
-        let health = checked.then(|| Health::new(metrics.endpoint_healthy(&self.config.name)));
-        Self { gate, health, ..self }
-    }
-
-    /// Begins its health checks, if it is to have some. They end when it is dropped.
-    pub fn watch(self: &Arc<Self>) {
-        if let (Some(health), Some(interval)) = (&self.health, self.config.health_check.interval) {
-            health.watch(self, interval);
-        }
-    }
-
-    /// Notes what a health check found out: well, or why not.
-    pub fn report_health(&self, result: Result<(), &str>) {
-        let Some(health) = &self.health else { return };
-        match (health.set(result.is_ok()), result) {
-            (true, Err(reason)) => tracing::warn!(endpoint = self.name(), reason, "an endpoint is not well"),
-            (false, Ok(())) => tracing::info!(endpoint = self.name(), "an endpoint is well again"),
-            _ => {}
-        }
-    }
-
-    /// Time limits of its calls that its connections do not know of themselves.
-    pub(crate) fn limits(&self) -> Option<CallLimits> {
-        self.limits
-    }
-
-    /// Whether its last health check passed; where there is none, nothing is known against it.
-    pub fn is_healthy(&self) -> bool {
-        self.health.as_ref().is_none_or(Health::is_well)
-    }
-
-    /// Counts what a request has used.
-    pub fn spend(&self, usage: &Usage) {
-        if let Some(gate) = &self.gate {
-            gate.spend(usage);
-        }
     }
 
     /// Its name.
@@ -401,59 +357,9 @@ impl Endpoint {
     }
 }
 
-fn routes(backend: &Backend, root: &str, query: &str) -> Vec<(&'static str, Uri)> {
-    let query = if query.is_empty() { String::new() } else { format!("?{query}") };
-    let all = backend.routes.iter().chain(backend.optional_routes);
-    all.filter_map(|(_, _, path)| Some((*path, (joined(root, path) + &query).parse().ok()?))).collect()
-}
-
-/// A path below the API root, or below the folder that the root stands in if it begins with `/..`.
-fn joined(root: &str, path: &str) -> String {
-    match path.strip_prefix("/..") {
-        Some(beside) => format!("{}{beside}", root.rsplit_once('/').map_or("", |(folder, _)| folder)),
-        None => format!("{root}{path}"),
-    }
-}
-
-/// What the configuration switches on; and OpenAI itself speaks Responses.
-fn dialects(config: &lingate_config::Endpoint) -> Vec<String> {
-    let mut all = config.dialects.clone();
-    if config.url.host_str() == Some("api.openai.com") {
-        all.push(DialectId::OpenAiResponses.name().to_owned());
-    }
-    all
-}
-
-fn account(config: &lingate_config::Endpoint) -> Account {
-    let password = config.password.as_ref().map_or("", lingate_config::Secret::expose);
-    Account::new(config.url.as_str(), config.email.as_deref().unwrap_or_default(), password)
-}
-
 fn failure(error: &UpstreamError) -> Failure {
     let try_next = error.phase == Phase::Connect;
     Failure { try_next, ..Failure::of(crate::pump::from_upstream(error)) }
-}
-
-fn is_openai(host: &str) -> bool {
-    host == "api.openai.com" || host.ends_with(".openai.com") || host.ends_with(".openai.azure.com")
-}
-
-/// The demo backend answers in this process.
-fn demo_answer(call: &EndpointCall) -> Answer {
-    let created = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    if call.method == Method::GET {
-        let parts = http::Response::new(()).into_parts().0;
-        return Answer { parts, body: AnswerBody::whole(demo::models_body()) };
-    }
-    let answer = match &call.path {
-        Path::Native("/embeddings") => demo::embed(&call.body.to_bytes()),
-        _ => demo::answer(&call.body.to_bytes(), created),
-    };
-    let mut response = http::Response::new(());
-    *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(answer.content_type));
-    let pieces = answer.pieces.into_iter().map(|piece| (piece.after, piece.bytes));
-    Answer { parts: response.into_parts().0, body: AnswerBody::local(Box::new(Paced::new(pieces.collect()))) }
 }
 
 fn transport(config: &lingate_config::Endpoint, whole: &Config, proxies: &Arc<Matcher>) -> Result<Transport, String> {
@@ -471,71 +377,4 @@ fn transport(config: &lingate_config::Endpoint, whole: &Config, proxies: &Arc<Ma
     let limits = TimeLimits::from(whole.timeouts_for(config));
     let destination = Destination { host, port, tls, proxies: proxies.clone() };
     Ok(Transport::Http(Arc::new(Upstream::new(destination, limits))))
-}
-
-/// Headers of every call: who we are, the credential, the kind's own, the operator's.
-fn fixed_headers(config: &lingate_config::Endpoint, backend: &Backend) -> Result<HeaderMap, String> {
-    let at = |key: &str| format!("endpoints.{}.{key}: not a legal header", config.name);
-    let mut headers = HeaderMap::new();
-    headers.insert(header::USER_AGENT, HeaderValue::from_static(concat!("lingate/", env!("CARGO_PKG_VERSION"))));
-    headers.insert(header::ACCEPT, HeaderValue::from_static("*/*"));
-    for (name, value) in backend.headers {
-        headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
-    }
-    if let Some(key) = config.api_key.as_ref().filter(|key| !key.is_empty()) {
-        let (name, text) = match (&config.auth_header, backend.credential) {
-            (Some(name), _) => (name.as_str(), key.expose().to_owned()),
-            (None, Credential::Bearer) => ("authorization", format!("Bearer {}", key.expose())),
-            (None, Credential::Header(name)) => (name, key.expose().to_owned()),
-        };
-        let name = HeaderName::try_from(name).map_err(|_| at("auth_header"))?;
-        let mut value = HeaderValue::try_from(text).map_err(|_| at("api_key"))?;
-        value.set_sensitive(true);
-        headers.insert(name, value);
-    }
-    for (name, value) in &config.headers {
-        let name = HeaderName::try_from(name).map_err(|_| at("headers"))?;
-        let mut value = HeaderValue::try_from(value.expose()).map_err(|_| at("headers"))?;
-        value.set_sensitive(true);
-        headers.insert(name, value);
-    }
-    Ok(headers)
-}
-
-fn encode_query(pairs: &[(String, lingate_config::Secret)]) -> String {
-    let mut serializer = url::form_urlencoded::Serializer::new(String::new());
-    for (name, value) in pairs {
-        serializer.append_pair(name, value.expose());
-    }
-    serializer.finish()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{dialects, joined};
-    use lingate_config::{BackendKind, Endpoint};
-
-    #[test]
-    fn paths_are_below_the_root_or_beside_it() {
-        for (root, path, expected) in [
-            ("/v1", "/responses", "/v1/responses"),
-            ("", "/v1/responses", "/v1/responses"),
-            ("/api", "/../openai/responses", "/openai/responses"),
-            ("/webui/api", "/../openai/responses", "/webui/openai/responses"),
-            ("", "/../openai/responses", "/openai/responses"),
-        ] {
-            assert_eq!(joined(root, path), expected);
-        }
-    }
-
-    #[test]
-    fn openai_itself_speaks_responses() {
-        let speaks = |url: &str| {
-            let mut endpoint = Endpoint::new("e", BackendKind::Openai, url).unwrap();
-            endpoint.dialects = vec!["anthropic_messages".to_owned()];
-            dialects(&endpoint)
-        };
-        assert_eq!(speaks("https://api.openai.com/v1"), ["anthropic_messages", "openai_responses"]);
-        assert_eq!(speaks("https://api.openai.com.evil.invalid/v1"), ["anthropic_messages"]);
-    }
 }

@@ -59,7 +59,7 @@ async fn watch(endpoint: Weak<Endpoint>, interval: Duration) {
         let Some(checked) = endpoint.upgrade() else { return };
         let result = tokio::time::timeout(PATIENCE, check(&checked)).await;
         let result = result.unwrap_or_else(|_| Err(format!("it did not answer within {PATIENCE:?}")));
-        checked.report_health(result.as_ref().map(|()| ()).map_err(String::as_str));
+        checked.report_health(result.as_ref().copied().map_err(String::as_str));
         drop(checked);
         tokio::time::sleep(jittered(interval, entropy())).await;
     }
@@ -88,7 +88,7 @@ fn jittered(interval: Duration, entropy: u32) -> Duration {
 }
 
 fn entropy() -> u32 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.subsec_nanos() / 1000)
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.subsec_micros())
 }
 
 #[cfg(test)]
