@@ -24,6 +24,9 @@ use std::time::Duration;
 /// The longest `x-lingate-dropped`.
 const DROPPED_CAP: usize = 1024;
 
+/// A client whose request became a job hears so soon that it lives: the job may have to wait for a machine.
+const JOB_SIGN: Duration = Duration::from_secs(1);
+
 /// Answers a chat or generate request.
 pub(crate) async fn serve(exchange: &Exchange<'_>, dialect: DialectId, operation: Operation, body: Bytes) -> Served {
     let asked = Envelope::probe(dialect.dialect(), &body)?;
@@ -92,6 +95,9 @@ async fn attempts(
         let result = match &mut silence {
             None => attempt(exchange, model, target, client, &outgoing, recorder).await,
             Some(patience) => {
+                if target.endpoint.backend.jobs {
+                    patience.first_within(JOB_SIGN);
+                }
                 let heard = unless_silent(
                     Attempt {
                         client: client.clone(),
@@ -144,6 +150,7 @@ pub(crate) fn pause(number: usize, exchange: &Exchange<'_>) -> Duration {
 fn call(exchange: &Exchange<'_>, model: &VirtualModel, outgoing: &Outgoing) -> EndpointCall {
     let mut call = EndpointCall::post(outgoing.path.clone(), outgoing.body.clone());
     headers::pass(&exchange.parts.headers, outgoing.relay, model, &mut call.headers);
+    call.job_status = model.config.job_status;
     call
 }
 

@@ -4,6 +4,7 @@ use crate::backend::demo;
 use crate::backend::openwebui::{self, Account, Session};
 use crate::backend::{self, Backend, Credential};
 use crate::error::Failure;
+use crate::job::{Ask, Jobs};
 use crate::secrets::Secrets;
 use crate::upstream::{
     Answer, AnswerBody, Call, Destination, Paced, Phase, Segments, TimeLimits, TlsFiles, Upstream, UpstreamError,
@@ -51,6 +52,8 @@ pub struct Endpoint {
 
 enum Transport {
     Http(Arc<Upstream>),
+    /// A queue of jobs.
+    Job(Box<Jobs>),
     Demo,
 }
 
@@ -75,6 +78,8 @@ pub struct EndpointCall {
     pub headers: HeaderMap,
     /// The body.
     pub body: Segments,
+    /// Whether a stream may tell what a job waits for, where the call is one.
+    pub job_status: bool,
 }
 
 /// A path of an endpoint.
@@ -98,13 +103,14 @@ impl EndpointCall {
             json: false,
             headers: HeaderMap::new(),
             body: Segments::default(),
+            job_status: false,
         }
     }
 
     /// A POST of JSON.
     pub fn post(path: Path, body: impl Into<Segments>) -> Self {
         let (query, headers) = (String::new(), HeaderMap::new());
-        Self { method: Method::POST, path, query, json: true, headers, body: body.into() }
+        Self { method: Method::POST, path, query, json: true, headers, body: body.into(), job_status: false }
     }
 }
 
@@ -119,7 +125,7 @@ impl Endpoint {
         proxies: &Arc<Matcher>,
         cache: &SealedCache,
     ) -> Result<Self, String> {
-        let backend = backend::backend(config.kind)
+        let backend = backend::backend(config)
             .ok_or_else(|| format!("endpoints.{}.type: {} is not built yet", config.name, config.kind))?;
         let root_url = api_root(config);
         let root = root_url.parse::<Uri>().map(|uri| uri.path().trim_end_matches('/').to_owned()).unwrap_or_default();
@@ -127,8 +133,8 @@ impl Endpoint {
         let session = (signs_in && backend.signs_in)
             .then(|| Session::new(account(config), cache.clone(), openwebui::system_clock()));
         let query = encode_query(&config.query);
-        let transport = transport(config, whole, proxies)?;
         let mut headers = fixed_headers(config, backend)?;
+        let transport = transport(config, whole, proxies, (backend, &root, &query, &headers))?;
         if let Transport::Http(upstream) = &transport {
             upstream.name_host(&mut headers);
         }
@@ -191,6 +197,8 @@ impl Endpoint {
         let upstream = match &self.transport {
             Transport::Http(upstream) => upstream,
             Transport::Demo => return Ok(demo_answer(&call)),
+            // Boxed: its future is large, and most endpoints have none.
+            Transport::Job(jobs) => return Box::pin(self.call_job(jobs, call)).await,
         };
         let target = self.uri(&call)?;
         // The call's own headers stand in the place of the endpoint's.
@@ -201,6 +209,23 @@ impl Endpoint {
 
         // Boxed: most endpoints have no session.
         Box::pin(self.call_signed_in(upstream, session, call)).await
+    }
+
+    async fn call_job(&self, jobs: &Jobs, call: EndpointCall) -> Result<Answer, Failure> {
+        let path = match call.path {
+            Path::Native(path) => path.to_owned(),
+            Path::Root(path) | Path::Bare(path) => path,
+        };
+        if call.method == Method::GET {
+            return jobs.get(&path).await;
+        }
+        let mut headers = self.json_headers.clone();
+        headers.extend(call.headers);
+        let ask = Ask { path, headers, body: call.body.to_bytes(), status: call.job_status };
+        jobs.call(ask).await.map_err(|mut failure| {
+            self.secrets.scrub(&mut failure.error);
+            failure
+        })
     }
 
     async fn call_signed_in(
@@ -303,7 +328,7 @@ fn account(config: &lingate_config::Endpoint) -> Account {
     Account::new(config.url.as_str(), config.email.as_deref().unwrap_or_default(), password)
 }
 
-fn failure(error: &UpstreamError) -> Failure {
+pub(crate) fn failure(error: &UpstreamError) -> Failure {
     let try_next = error.phase == Phase::Connect;
     Failure { try_next, ..Failure::of(crate::pump::from_upstream(error)) }
 }
@@ -330,7 +355,12 @@ fn demo_answer(call: &EndpointCall) -> Answer {
     Answer { parts: response.into_parts().0, body: AnswerBody::local(Box::new(Paced::new(pieces.collect()))) }
 }
 
-fn transport(config: &lingate_config::Endpoint, whole: &Config, proxies: &Arc<Matcher>) -> Result<Transport, String> {
+fn transport(
+    config: &lingate_config::Endpoint,
+    whole: &Config,
+    proxies: &Arc<Matcher>,
+    (backend, root, query, headers): (&Backend, &str, &str, &HeaderMap),
+) -> Result<Transport, String> {
     if !config.kind.needs_url() {
         return Ok(Transport::Demo);
     }
@@ -350,6 +380,10 @@ fn transport(config: &lingate_config::Endpoint, whole: &Config, proxies: &Arc<Ma
         total: limits.total,
     };
     let destination = Destination { host, port, tls, proxies: proxies.clone() };
+    if backend.jobs {
+        let upstream = |limits| Upstream::new(destination, limits);
+        return Ok(Transport::Job(Box::new(Jobs::new(upstream, limits, config, (root, query), headers.clone()))));
+    }
     Ok(Transport::Http(Arc::new(Upstream::new(destination, limits))))
 }
 

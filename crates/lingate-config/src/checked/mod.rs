@@ -102,9 +102,14 @@ impl Default for Config {
 }
 
 impl Config {
-    /// The time-outs of one endpoint: its own where it has some, else the configuration's.
+    /// The time-outs of one endpoint: its own where it has some, else the configuration's; where neither says how long
+    /// an answer may take to begin, its kind may.
     pub fn timeouts_for(&self, endpoint: &Endpoint) -> Timeouts {
-        endpoint.timeouts.over(&self.timeouts)
+        let mut general = self.timeouts;
+        if general.first_byte == Timeouts::default().first_byte {
+            general.first_byte = endpoint.kind.first_byte().or(general.first_byte);
+        }
+        endpoint.timeouts.over(&general)
     }
 
     /// The endpoint of this name.
