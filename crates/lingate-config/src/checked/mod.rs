@@ -102,14 +102,14 @@ impl Default for Config {
 }
 
 impl Config {
-    /// The time-outs of one endpoint: its own where it has some, else the configuration's; where neither says how long
-    /// an answer may take to begin, its kind may.
+    /// The time-outs of one endpoint: its own where it has some, else the configuration's; where that says nothing of
+    /// the first byte (or the default), its kind's.
     pub fn timeouts_for(&self, endpoint: &Endpoint) -> Timeouts {
-        let mut general = self.timeouts;
-        if general.first_byte == Timeouts::default().first_byte {
-            general.first_byte = endpoint.kind.first_byte().or(general.first_byte);
+        let mut base = self.timeouts;
+        if base.first_byte == Timeouts::default().first_byte {
+            base.first_byte = endpoint.kind.first_byte().or(base.first_byte);
         }
-        endpoint.timeouts.over(&general)
+        endpoint.timeouts.over(&base)
     }
 
     /// The endpoint of this name.

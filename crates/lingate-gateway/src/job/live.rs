@@ -117,7 +117,8 @@ impl Live {
         if reply.state == State::Failed && reply.error.is_none() && !self.by_status {
             // Why, `/status` says.
             self.watch.job.is_over();
-            return Ok(self.ask_status());
+            self.ask_status();
+            return Ok(());
         }
         let completed = self.watch.note(&reply)?;
         let pieces = reply.pieces_text();

@@ -19,7 +19,7 @@ use lingate_codec::json::Object;
 use lingate_config::Worker;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 use watch::Watch;
 
 /// How long RunPod may hold `/runsync` back (docs.runpod.io, operation reference: 1 s to 5 min). Short, because until
@@ -94,7 +94,16 @@ impl Jobs {
         // must be told apart from its queue, and be cancelled by its id.
         let (path, query) = if asked == Asked::Embeddings { ("/runsync", SYNC) } else { ("/run", "") };
         let submission = self.calls.post(path, query, Some(ask.headers), input.into());
-        let (job, reply) = match submit(self.calls.clone(), submission).await? {
+        // Given up sooner than the call to the queue, it goes on aside, and the job is cancelled.
+        let submission = submit(self.calls.clone(), submission);
+        let limit = [self.limits.first_byte, self.limits.total].into_iter().flatten().min();
+        let submitted = match limit {
+            Some(limit) => timeout_at(started + limit, submission).await.map_err(|_| {
+                ApiError::new(504, "the queue did not take the job in time").with_code("upstream_timeout")
+            })?,
+            None => submission.await,
+        };
+        let (job, reply) = match submitted? {
             Submitted::Refused(answer) => return Ok(*answer),
             Submitted::Job(job, reply) => (job, reply),
         };

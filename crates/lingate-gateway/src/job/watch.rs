@@ -32,6 +32,8 @@ pub(super) struct Watch {
     pub(super) started: Instant,
     /// Until when the first output must have come.
     begin_by: Option<Instant>,
+    /// Whether it has just come: silence counts from the next look on, whenever the client is ready for it.
+    flowed: bool,
     /// How long nothing may come after it.
     idle: Option<Duration>,
     /// Until when all must be done.
@@ -64,6 +66,7 @@ impl Watch {
             strange: 0,
             started,
             begin_by: limits.first_byte.map(|limit| started + limit),
+            flowed: false,
             idle: limits.idle,
             end_by: limits.total.map(|limit| started + limit),
         }
@@ -81,7 +84,8 @@ impl Watch {
 
     /// A piece of the answer has come: from now on silence is limited.
     pub(super) fn flowed(&mut self) {
-        self.begin_by = self.idle.map(|idle| Instant::now() + idle);
+        self.begin_by = None;
+        self.flowed = true;
         self.pace.flowed();
     }
 
@@ -92,6 +96,9 @@ impl Watch {
     pub(super) async fn look(&mut self, operation: &str, live: bool) -> Result<Seen, ApiError> {
         if let Some(body) = self.submitted.take() {
             return Ok(Seen::Body(body));
+        }
+        if std::mem::take(&mut self.flowed) {
+            self.begin_by = self.idle.map(|idle| Instant::now() + idle);
         }
         let pause = match std::mem::take(&mut self.at_once) {
             true => Duration::ZERO,

@@ -1,5 +1,7 @@
 //! A queue of jobs as RunPod has it, scripted: what it says at each look.
 
+#![expect(clippy::needless_pass_by_value, reason = "`json!` literals read best by value")]
+
 use crate::setup::{Plan, soon};
 use crate::support::TestGateway;
 use lingate_testkit::{Reply, Request, Upstream};

@@ -1,9 +1,10 @@
 //! The output of a finished job as OpenAI's answer to a request for embeddings.
 
-use super::gather::{is_error, unknown};
+use super::gather::unknown;
+use super::objects::is_error;
 use super::whole::{nothing, only};
 use lingate_codec::dialect::DialectId;
-use lingate_codec::ir::ApiError;
+use lingate_codec::ir::{ApiError, Event, Operation};
 use lingate_codec::json::{Kind, Raw, Writer};
 
 /// Reads OpenAI's own form; `{"embeddings": […]}`, `{"embedding": […]}` and bare vectors besides.
@@ -14,7 +15,11 @@ pub(crate) fn embedded(output: Option<Raw<'_>>, model: &str) -> Result<Vec<u8>, 
     let output = output.ok_or_else(nothing)?;
     let Some(object) = only(output) else { return vectors(output, model) };
     if is_error(&object) {
-        return Err(DialectId::OpenAiChat.dialect().decode_error(502, object.text()));
+        let mut events = Vec::new();
+        DialectId::OpenAiChat.dialect().decode_response(Operation::Chat, object.text(), &mut events);
+        let told =
+            events.into_iter().find_map(|event| if let Event::Error(error) = event { Some(error) } else { None });
+        return Err(told.unwrap_or_else(unknown));
     }
     if object.given("data").is_some_and(|data| data.kind() == Kind::Array) {
         return Ok(object.text().to_vec());

@@ -8,6 +8,7 @@ mod embedded;
 mod gather;
 mod input;
 mod line;
+mod objects;
 mod outcome;
 mod pace;
 mod prompt;
@@ -31,3 +32,6 @@ pub(super) const BACKEND: Backend =
 
 /// The plain OpenAI route of workers that have one (`/openai/v1`): RunPod makes the jobs.
 pub(super) const OPENAI_ROUTE: Backend = Backend { name: "runpod", ..OPENAI_COMPATIBLE };
+
+#[cfg(test)]
+mod tests;

@@ -43,13 +43,13 @@ impl Pace {
     /// The pause before the next look: the first, half as much again each time, at most 5 s (1 s while the pieces of a
     /// running job are awaited), less up to a fifth.
     pub(crate) fn next(&mut self, live: bool) -> Duration {
-        let longest = if live { LONGEST_LIVE } else { LONGEST };
+        // What the operator asked for is never shortened.
+        let longest = if live { LONGEST_LIVE } else { LONGEST }.max(self.first);
         let first = if self.flowing { self.first.min(LONGEST_FLOWING) } else { self.first };
-        let grown = (0..self.looks.min(40)).fold(first, |pause, _| (pause + pause / 2).min(longest));
+        let pause = (0..self.looks.min(40)).fold(first, |pause, _| (pause + pause / 2).min(longest));
         self.looks = self.looks.saturating_add(1);
         self.seed = self.seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         let fifth = u32::try_from((self.seed >> 33) % 200).unwrap_or_default();
-        let pause = grown.min(longest.max(self.first));
         pause - pause * fifth / 1000
     }
 }

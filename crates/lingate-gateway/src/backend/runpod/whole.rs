@@ -1,6 +1,7 @@
 //! The output of a finished job as a whole answer.
 
-use super::gather::{Gather, Head, is_error};
+use super::gather::{Gather, Head};
+use super::objects::is_error;
 use lingate_codec::ir::ApiError;
 use lingate_codec::json::{Object, Raw};
 
