@@ -117,19 +117,27 @@ async fn nothing_is_told_twice() {
     // A look that was lost on the way: `/status` has what it would have brought.
     let mut lost = streams(&both);
     lost.stream[2] = Say::status(502, "<html>");
-    // No status in the answers.
-    let mut bare = streams(&both);
-    bare.stream = vec![
-        Say::ok("[]"),
-        Say::ok(json!([{ "output": "tok-0" }])),
-        Say::ok(json!([{ "output": "tok-1" }])),
-        Say::ok("[]"),
-    ];
-    for (what, script) in [("repeated", repeated), ("besides", besides), ("lost", lost), ("bare", bare)] {
+    for (what, script) in [("repeated", repeated), ("besides", besides), ("lost", lost.clone())] {
         let stream = text_of(script, Plan::default(), Tongue::OpenAi).await;
         assert_eq!(said(Tongue::OpenAi, &stream), "tok-0tok-1", "{what}: {stream}");
         assert_eq!(stream.matches("[DONE]").count(), 1, "{what}: {stream}");
     }
+    // What the client was told before is no part of the output.
+    let stream = text_of(lost, Plan { model: "job_status: true,", ..Plan::default() }, Tongue::OpenAi).await;
+    assert_eq!(said(Tongue::OpenAi, &stream), "tok-0tok-1", "{stream}");
+}
+
+/// RunPod's documents show bare lists; where the job stands, `/status` says then.
+#[tokio::test]
+async fn pieces_without_a_state_are_streamed_too() {
+    let piece = |text: &str| Say::ok(json!([{ "output": text }]));
+    let stream = vec![Say::ok("[]"), Say::ok("[]"), piece("tok-0"), Say::ok("[]"), piece("tok-1"), Say::ok("[]")];
+    let status =
+        vec![Say::state("IN_QUEUE"), Say::state("IN_PROGRESS"), Say::state("IN_PROGRESS"), Say::state("COMPLETED")];
+    let queue = Queue::start(Script { stream, status, ..Script::default() }, Plan::default()).await;
+    let stream = ask(&queue.gateway, Tongue::OpenAi.request(true)).await.text();
+    assert_eq!(said(Tongue::OpenAi, &stream), "tok-0tok-1", "{stream}");
+    assert_eq!((stream.matches("[DONE]").count(), queue.calls("stream"), queue.calls("status")), (1, 7, 4));
 }
 
 #[tokio::test]
