@@ -168,8 +168,11 @@ impl Endpoint {
         &self.shown_name
     }
 
-    /// Waits until its sign-in session is on disk.
+    /// Waits until its sign-in session is on disk, and what nobody waits for any more is cancelled.
     pub async fn flush(&self) {
+        if let Transport::Job(jobs) = &self.transport {
+            jobs.settled().await;
+        }
         if let Some(session) = &self.session {
             session.flushed().await;
         }

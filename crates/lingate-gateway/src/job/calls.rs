@@ -5,6 +5,7 @@ use http::{HeaderMap, HeaderValue, Method, Uri, header};
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::watch;
 
 /// How long a cancellation may take.
 const CANCEL: Duration = Duration::from_secs(5);
@@ -20,12 +21,36 @@ pub(super) struct Calls {
     /// Query members of every call.
     query: String,
     headers: HeaderMap,
+    /// How many submissions and cancellations are under way aside.
+    aside: watch::Sender<usize>,
+}
+
+/// Something that goes on aside, until it is dropped.
+pub(super) struct Aside(Arc<Calls>);
+
+impl Drop for Aside {
+    fn drop(&mut self) {
+        self.0.aside.send_modify(|count| *count = count.saturating_sub(1));
+    }
 }
 
 impl Calls {
     pub(super) fn new(upstream: Upstream, root: &str, query: &str, mut headers: HeaderMap) -> Self {
         upstream.name_host(&mut headers);
-        Self { upstream: Arc::new(upstream), root: root.to_owned(), query: query.to_owned(), headers }
+        let aside = watch::Sender::new(0);
+        Self { upstream: Arc::new(upstream), root: root.to_owned(), query: query.to_owned(), headers, aside }
+    }
+
+    /// Counts what goes on aside.
+    pub(super) fn aside(self: &Arc<Self>) -> Aside {
+        self.aside.send_modify(|count| *count += 1);
+        Aside(self.clone())
+    }
+
+    /// Waits until nothing goes on aside.
+    pub(super) async fn settled(&self) {
+        // It cannot fail while the sender is here.
+        let _ = self.aside.subscribe().wait_for(|count| *count == 0).await;
     }
 
     /// Asks for what is below the root.

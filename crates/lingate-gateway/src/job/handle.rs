@@ -46,7 +46,11 @@ impl Drop for Job {
         // Without a runtime the program is ending.
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
         let (calls, id) = (self.calls.clone(), std::mem::take(&mut self.id));
-        runtime.spawn(async move { calls.cancel(&id).await });
+        let aside = calls.aside();
+        runtime.spawn(async move {
+            calls.cancel(&id).await;
+            drop(aside);
+        });
     }
 }
 
@@ -65,9 +69,11 @@ pub(super) async fn submit(
     submission: impl Future<Output = Result<Answer, UpstreamError>> + Send + 'static,
 ) -> Result<Submitted, Failure> {
     let (tell, told) = oneshot::channel();
+    let aside = calls.aside();
     tokio::spawn(async move {
         // What nobody waits for is dropped, and so cancelled.
         drop(tell.send(submitted(calls, submission).await));
+        drop(aside);
     });
     told.await.unwrap_or_else(|_| Err(ApiError::new(500, "the job could not be submitted").into()))
 }

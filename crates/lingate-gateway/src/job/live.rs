@@ -1,7 +1,7 @@
 //! A job as a stream: pieces as they come, else the finished answer as one.
 
 use super::body::JobBody;
-use super::watch::{Seen, Watch};
+use super::watch::{Seen, Watch, nothing_to_use};
 use super::{SSE, answered};
 use crate::backend::runpod::{Crowd, Gather, Head, Reply, State, line};
 use crate::error::Failure;
@@ -127,13 +127,13 @@ impl Live {
             return Ok(());
         }
         if self.by_status || (completed && pieces.is_none() && reply.output.is_some()) {
-            return if completed { Ok(self.all(&reply, out)?) } else { Ok(()) };
+            return if completed { self.all(&reply, out).map_err(nothing_to_use) } else { Ok(()) };
         }
         let again = self.completed && pieces.is_some() && pieces == self.last.as_deref();
         self.completed |= completed;
         if let Some(text) = pieces.filter(|_| !again) {
             self.last = Some(body.slice_ref(text));
-            reply.pieces().try_for_each(|piece| self.gather.push(piece, out))?;
+            reply.pieces().try_for_each(|piece| self.gather.push(piece, out)).map_err(nothing_to_use)?;
             self.sent.add(out);
             self.watch.flowed();
             if self.sent.length > STREAM_CAP {

@@ -66,6 +66,11 @@ impl Jobs {
         Self { calls: Arc::new(calls), worker: config.worker, first: config.poll_interval, limits }
     }
 
+    /// Waits until no job is left that is still to be cancelled. Each takes a bounded time.
+    pub(crate) async fn settled(&self) {
+        self.calls.settled().await;
+    }
+
     /// Answers a GET: the queue's health is asked; a list of models there is none, so it is empty.
     ///
     /// # Errors

@@ -218,6 +218,6 @@ impl Watch {
 }
 
 /// The worker failed, or is of another kind: another target may answer.
-fn nothing_to_use(error: ApiError) -> Failure {
+pub(super) fn nothing_to_use(error: ApiError) -> Failure {
     Failure { try_next: true, ..Failure::of(error) }
 }

@@ -70,6 +70,7 @@ pub(crate) struct Script {
     pub(crate) status: Vec<Say>,
     pub(crate) stream: Vec<Say>,
     pub(crate) health: Vec<Say>,
+    pub(crate) cancel: Vec<Say>,
 }
 
 impl Default for Script {
@@ -80,6 +81,7 @@ impl Default for Script {
             status: vec![Say::state("IN_QUEUE")],
             stream: vec![Say::pieces("IN_QUEUE", &[])],
             health: vec![Say::ok(json!({ "jobs": { "inQueue": 2 }, "workers": { "ready": 0, "initializing": 1 } }))],
+            cancel: vec![Say::state("CANCELLED")],
         }
     }
 }
@@ -95,7 +97,7 @@ impl Queue {
     pub(crate) async fn start(script: Script, plan: Plan<'_>) -> Self {
         let up = Upstream::start().await;
         let say = |says: Vec<Say>| Mutex::new(VecDeque::from(says));
-        let all = [say(script.run), say(script.status), say(script.stream), say(script.health)];
+        let all = [say(script.run), say(script.status), say(script.stream), say(script.health), say(script.cancel)];
         up.on(move |request| {
             let path = request.path.split('?').next().unwrap();
             let says = match path.strip_prefix("/v2/ep") {
@@ -103,7 +105,7 @@ impl Queue {
                 Some(path) if path == format!("/status/{ID}") => &all[1],
                 Some(path) if path == format!("/stream/{ID}") => &all[2],
                 Some("/health") => &all[3],
-                Some(path) if path == format!("/cancel/{ID}") => return Say::state("CANCELLED").reply(),
+                Some(path) if path == format!("/cancel/{ID}") => &all[4],
                 _ => return Say::status(404, json!({ "error": "no such path" })).reply(),
             };
             let mut says = says.lock().unwrap();

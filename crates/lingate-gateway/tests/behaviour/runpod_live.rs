@@ -167,6 +167,8 @@ async fn a_client_hears_within_a_second_that_its_job_lives() {
     assert_eq!(sign, ": keep-alive\n\n");
     let waited = begin.elapsed();
     assert!(waited >= Duration::from_millis(900) && waited < Duration::from_secs(3), "{waited:?}");
+    drop(answer);
+    queue.called("cancel").await;
 }
 
 #[tokio::test]
@@ -250,6 +252,21 @@ async fn a_job_whose_client_left_before_it_had_a_name_is_cancelled_when_it_has_o
     assert_eq!(queue.calls("cancel"), 0);
     gate.notify_one();
     queue.called("cancel").await;
+}
+
+#[tokio::test]
+async fn a_gateway_that_stops_waits_for_its_cancellations() {
+    let (_, gate) = Step::gate();
+    let script = Script { cancel: vec![Say::state("CANCELLED").held_by(&gate)], ..Script::default() };
+    let queue = Queue::start(script, Plan::default()).await;
+    let raw = leaves(&queue.gateway, false).await;
+    queue.called("status").await;
+    drop(raw);
+    queue.called("cancel").await;
+    let mut flushed = std::pin::pin!(queue.gateway.gateway.flush());
+    assert!(tokio::time::timeout(Duration::ZERO, flushed.as_mut()).await.is_err(), "the queue has not answered yet");
+    gate.notify_one();
+    soon("the cancellation", flushed).await;
 }
 
 #[tokio::test]
