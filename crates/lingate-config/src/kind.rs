@@ -168,6 +168,20 @@ mod tests {
     }
 
     #[test]
+    fn jobs_may_take_longer_to_begin() {
+        let first_byte = |file: u64, own: Option<u64>| {
+            let mut config = crate::Config::default();
+            config.timeouts.first_byte = Some(Duration::from_secs(file));
+            let mut endpoint = Endpoint::new("e", BackendKind::Runpod, "http://h/v2/ep").unwrap();
+            endpoint.timeouts.first_byte = own.map(Duration::from_secs);
+            config.timeouts_for(&endpoint).first_byte.map(|limit| limit.as_secs())
+        };
+        assert_eq!(first_byte(120, None), Some(600));
+        assert_eq!(first_byte(30, None), Some(30));
+        assert_eq!((first_byte(120, Some(9)), first_byte(120, Some(0))), (Some(9), None));
+    }
+
+    #[test]
     fn path_prefix_takes_the_place_of_the_rule() {
         for (prefix, url, expected) in [
             ("", "http://h", "http://h/chat/completions"),

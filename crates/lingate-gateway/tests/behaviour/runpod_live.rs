@@ -158,17 +158,23 @@ async fn a_job_that_fails_in_mid_stream_is_an_error_in_the_stream() {
     }
 }
 
+/// Time is paused.
 #[tokio::test]
-async fn a_client_hears_within_a_second_that_its_job_lives() {
-    let queue = Queue::start(Script::default(), Plan::default()).await;
-    let begin = Instant::now();
-    let mut answer = Tongue::OpenAi.request(true).open(queue.gateway.address).await.unwrap();
-    let sign = answer.next_chunk().await.unwrap();
-    assert_eq!(sign, ": keep-alive\n\n");
-    let waited = begin.elapsed();
-    assert!(waited >= Duration::from_millis(900) && waited < Duration::from_secs(3), "{waited:?}");
-    drop(answer);
-    queue.called("cancel").await;
+async fn a_client_hears_after_a_second_that_its_job_lives() {
+    for client in Tongue::ALL {
+        let queue = Queue::start(Script::default(), Plan::default()).await;
+        tokio::time::pause();
+        let begin = tokio::time::Instant::now();
+        let mut answer = client.request(true).open(queue.gateway.address).await.unwrap();
+        assert_eq!((begin.elapsed().as_millis() + 250) / 500, 2, "{client:?}");
+        for sign in 0..3 {
+            assert!(!answer.next_chunk().await.unwrap().is_empty());
+            assert_eq!((begin.elapsed().as_millis() + 250) / 500, 2 + 8 * sign, "{client:?}");
+        }
+        tokio::time::resume();
+        drop(answer);
+        queue.called("cancel").await;
+    }
 }
 
 #[tokio::test]
@@ -191,6 +197,31 @@ async fn a_client_that_wants_to_know_is_told_what_its_job_waits_for() {
     let queue = Queue::start(whole, plan).await;
     assert!(!ask(&queue.gateway, Tongue::OpenAi.request(false)).await.text().contains("queue"));
     assert!(!text_of(streams(&[json!("a"), json!("b")]), Plan::default(), Tongue::OpenAi).await.contains("queue"));
+}
+
+/// Time is paused: it goes on by itself when everybody waits.
+#[tokio::test]
+async fn a_long_wait_is_told_every_quarter_of_a_minute_and_looked_at_every_five_seconds() {
+    let plan = Plan { model: "job_status: true,", endpoint: "timeouts: { first_byte: 100s },", ..Plan::default() };
+    let queue = Queue::start(Script::default(), plan).await;
+    tokio::time::pause();
+    let begin = tokio::time::Instant::now();
+    let answer = Tongue::OpenAi.request(true).patience(Duration::from_secs(1000)).send(queue.gateway.address).await;
+    let (stream, waited) = (answer.unwrap().text(), begin.elapsed().as_secs());
+    tokio::time::resume();
+    assert_eq!(waited, 100, "{stream}");
+    let told: Vec<u64> =
+        stream.lines().filter_map(|line| line.split_once(" s so far.")?.0.rsplit_once(' ')?.1.parse().ok()).collect();
+    assert!(
+        (5..=6).contains(&told.len()) && told.windows(2).all(|pair| (15..=20).contains(&(pair[1] - pair[0]))),
+        "{told:?}"
+    );
+    assert!(stream.contains(": keep-alive\n\n"), "{stream}");
+    let error = Tongue::OpenAi.stream_error(&stream).unwrap();
+    assert_eq!(error, "the job was not taken up in time (100 s)");
+    // At first often, then every four to five seconds.
+    assert!((30..=45).contains(&queue.calls("stream")), "{}", queue.calls("stream"));
+    queue.called("cancel").await;
 }
 
 async fn leaves(gateway: &TestGateway, stream: bool) -> RawClient {
