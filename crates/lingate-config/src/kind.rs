@@ -1,8 +1,14 @@
 //! The kinds of upstream, and the one place where a kind decides a URL: its API root.
 
 use crate::checked::Endpoint;
-use crate::choice::{Choice as _, choice};
 use std::time::Duration;
+
+use crate::choice::{Choice as _, choice};
+
+/// A job of RunPod waits for a machine, which may have to be started and to load the model first.
+const RUNPOD_FIRST_BYTE: Duration = Duration::from_secs(10 * 60);
+/// How long AI Queue's own clients wait for a job, whose answer comes when it is done.
+const QUEUE_FIRST_BYTE: Duration = Duration::from_secs(20 * 60);
 
 choice! {
     /// A kind of upstream: which dialect it speaks, how it signs in, where its API lies.
@@ -56,10 +62,13 @@ impl BackendKind {
         }
     }
 
-    /// How long the kind's answers may take to begin where nobody says; `None`: as long as any other's. A job of RunPod
-    /// waits for a machine, which may have to be started and to load the model first.
+    /// How long the kind's answers may take to begin where nobody says; `None`: as long as any other's.
     pub(crate) fn first_byte(self) -> Option<Duration> {
-        (self == Self::Runpod).then_some(Duration::from_secs(10 * 60))
+        match self {
+            Self::Runpod => Some(RUNPOD_FIRST_BYTE),
+            Self::Queue => Some(QUEUE_FIRST_BYTE),
+            _ => None,
+        }
     }
 
     /// Whether a URL must be given: all kinds but the built-in one.

@@ -5,8 +5,9 @@ use crate::attempt::{Attempt, Waiting, in_place_of, unless_silent};
 use crate::body::Body;
 use crate::endpoint::EndpointCall;
 use crate::error::Failure;
-use crate::headers::{self, ATTEMPTS, DROPPED, ENDPOINT, FALLBACK, WARNING};
+use crate::headers::{self, ATTEMPTS, DROPPED, ENDPOINT, FALLBACK, OVERFLOW, WARNING};
 use crate::outgoing::{Incoming, Outgoing, prepare};
+use crate::overflow;
 use crate::own::json;
 use crate::pipeline::{Exchange, Served};
 use crate::pump::{Silence, stamp};
@@ -49,7 +50,12 @@ pub(crate) async fn serve(exchange: &Exchange<'_>, dialect: DialectId, operation
         return Ok(response);
     }
     let mut recorder = Some(Recorder::new(exchange.started, exchange.id, client.model.clone(), envelope.stream));
-    match attempts(exchange, &incoming, &model, &client, &mut recorder).await {
+    let answered = match model.config.overflow_to {
+        None => attempts(exchange, &incoming, &model, &client, &mut recorder).await,
+        // Boxed: it is rare.
+        Some(_) => Box::pin(overflowing(exchange, &incoming, &model, &client, &mut recorder)).await,
+    };
+    match answered {
         Ok(response) => Ok(kept(&client, response).await),
         Err(failure) => match in_place_of(&failure, &model, &client, &mut recorder) {
             Some(answered) => {
@@ -59,6 +65,35 @@ pub(crate) async fn serve(exchange: &Exchange<'_>, dialect: DialectId, operation
             }
             None => Err(failure),
         },
+    }
+}
+
+/// As [`attempts`], for a model that has a larger one to go to when a request is too long for it.
+async fn overflowing(
+    exchange: &Exchange<'_>,
+    incoming: &Incoming<'_>,
+    model: &Arc<VirtualModel>,
+    client: &Arc<Client>,
+    recorder: &mut Option<Recorder>,
+) -> Served {
+    let mut serving = overflow::choose(exchange, incoming, model);
+    let mut answered = attempts(exchange, incoming, &serving, client, recorder).await;
+    // As often as there are models: a checked configuration has no cycles.
+    for _ in 0..exchange.snapshot.models.len() {
+        let Err(failure) = &answered else { break };
+        let Some(larger) = overflow::after(exchange, incoming, &serving, failure) else { break };
+        serving = larger.clone();
+        answered = attempts(exchange, incoming, &serving, client, recorder).await;
+    }
+    match HeaderValue::try_from(&serving.config.name) {
+        Ok(name) if !Arc::ptr_eq(&serving, model) => match answered {
+            Ok(mut response) => {
+                response.headers_mut().insert(OVERFLOW, name);
+                Ok(response)
+            }
+            Err(failure) => Err(failure.with_header(OVERFLOW, name)),
+        },
+        _ => answered,
     }
 }
 
@@ -79,11 +114,12 @@ async fn attempts(
     client: &Arc<Client>,
     recorder: &mut Option<Recorder>,
 ) -> Served {
-    let attempts = usize::try_from(model.config.retry.attempts).unwrap_or(1).max(1);
+    let mut attempts = usize::try_from(model.config.retry.attempts).unwrap_or(1).max(1);
     let mut silence = client.keep_alive.filter(|_| client.stream).map(Silence::new);
     let mut number = 0;
     loop {
         let index = number % model.targets.len();
+        let index = model.order().nth(index).unwrap_or(index);
         number += 1;
         let target = &model.targets[index];
         let known = |name: &str| exchange.gateway.lists.context_now(&exchange.snapshot, &target.endpoint, name);
@@ -103,7 +139,7 @@ async fn attempts(
                         client: client.clone(),
                         model: model.clone(),
                         target: index,
-                        call: call(exchange, model, &outgoing),
+                        call: call(exchange, model, target, &outgoing),
                         outgoing,
                         recorder: recorder.take(),
                         stop: exchange.gateway.stop.clone(),
@@ -133,9 +169,15 @@ async fn attempts(
             Err(failure) => failure,
         };
         let again = number % model.targets.len() < number && model.targets.len() == 1;
+        // What was not sent costs no attempt while there are others to try.
+        attempts += usize::from(failure.is_own_limit() && number < model.targets.len());
         // The same upstream is not pressed when it says that it is busy.
-        if !failure.try_next || number >= attempts || (again && failure.error.status == 429) {
+        let busy = failure.error.status == 429 || failure.is_own_limit();
+        if !failure.try_next || number >= attempts || (again && busy) {
             return Err(failure);
+        }
+        if failure.is_own_limit() {
+            continue;
         }
         tokio::time::sleep(pause(number, exchange)).await;
     }
@@ -147,8 +189,9 @@ pub(crate) fn pause(number: usize, exchange: &Exchange<'_>) -> Duration {
     Duration::from_millis((50 + jitter) << number.min(5).saturating_sub(1))
 }
 
-fn call(exchange: &Exchange<'_>, model: &VirtualModel, outgoing: &Outgoing) -> EndpointCall {
-    let mut call = EndpointCall::post(outgoing.path.clone(), outgoing.body.clone());
+fn call(exchange: &Exchange<'_>, model: &VirtualModel, target: &Target, outgoing: &Outgoing) -> EndpointCall {
+    let mut call = EndpointCall::work(outgoing.path.clone(), outgoing.body.clone());
+    call.limits = target.call_limits(outgoing.stream);
     headers::pass(&exchange.parts.headers, outgoing.relay, model, &mut call.headers);
     call.job_status = model.config.job_status;
     call
@@ -163,7 +206,7 @@ async fn attempt(
     outgoing: &Outgoing,
     recorder: &mut Option<Recorder>,
 ) -> Result<Answered, Failure> {
-    let reply = target.endpoint.call(call(exchange, model, outgoing)).await?;
+    let reply = target.endpoint.call(call(exchange, model, target, outgoing)).await?;
     answer(client, target, outgoing, reply, recorder, &exchange.gateway.stop).await
 }
 

@@ -3,6 +3,14 @@
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use lingate_codec::ir::ApiError;
 
+/// The code of a 503 for an endpoint whose places and queue are full.
+pub(crate) const ENDPOINT_BUSY: &str = "endpoint_busy";
+/// The code of a 429 for an endpoint that has used up its requests or tokens of a minute.
+pub(crate) const ENDPOINT_RATE_LIMITED: &str = "endpoint_rate_limited";
+
+/// The code of a 504 for a stream whose first piece of content did not come in time. The model may have run.
+pub(crate) const FIRST_TOKEN_TIMEOUT: &str = "first_token_timeout";
+
 /// A refused or failed request: the error for the client, headers that go with it, and whether another target
 /// may be tried.
 #[derive(Debug, Clone)]
@@ -24,6 +32,11 @@ impl Failure {
     /// A 503 that says when to come back.
     pub fn later(message: &str, seconds: u64) -> Self {
         Self::of(ApiError::new(503, message)).with_retry_after(seconds)
+    }
+
+    /// Whether it was lingate's own limit of the endpoint that refused: nothing was sent.
+    pub fn is_own_limit(&self) -> bool {
+        matches!(self.error.code.as_deref(), Some(ENDPOINT_BUSY | ENDPOINT_RATE_LIMITED))
     }
 
     /// Adds `retry-after`, in whole seconds, at least 1.

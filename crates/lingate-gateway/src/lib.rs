@@ -14,6 +14,7 @@ mod ingress;
 mod job;
 mod models;
 mod outgoing;
+mod overflow;
 mod own;
 mod passthrough;
 mod pipeline;

@@ -30,8 +30,8 @@ pub(crate) async fn serve(exchange: &Exchange<'_>, path: &str, body: Bytes) -> S
     let (named, model) = find_model(exchange, &body)?;
     let found = exchange.find_model(&model).await?;
     let target = found
-        .targets
-        .iter()
+        .order()
+        .map(|index| &found.targets[index])
         .find(|target| target.endpoint.backend.openai_paths)
         .ok_or_else(|| ApiError::new(404, format!("no endpoint of model `{model}` serves /v1{path}")))?;
     let real = if target.model.is_empty() { model.as_ref() } else { target.model.as_str() };
@@ -40,6 +40,8 @@ pub(crate) async fn serve(exchange: &Exchange<'_>, path: &str, body: Bytes) -> S
         path: Path::Root(path.to_owned()),
         query: query(exchange.parts.uri.query().unwrap_or_default(), &model, real),
         json: false,
+        limits: target.call_limits(false),
+        work: exchange.parts.method == http::Method::POST,
         headers: passed(&exchange.parts.headers),
         body: renamed(named, real, body.clone())?,
         job_status: false,

@@ -1,7 +1,7 @@
 //! The immutable tables of this moment: what the configuration says, made ready. A reload builds a new one and
 //! swaps it in whole; requests under way keep the old one.
 
-use crate::endpoint::Endpoint;
+use crate::endpoint::{CallLimits, Endpoint};
 use crate::ingress::cors::Cors;
 use crate::ingress::credential::{KeyEntry, KeyHash, KeyRing};
 use crate::ingress::limit::Limit;
@@ -52,6 +52,8 @@ pub struct Target {
     pub model: String,
     /// Its metrics.
     pub metrics: TargetMetrics,
+    /// Its time limits, where they are not the connections' own.
+    pub(crate) limits: Option<CallLimits>,
 }
 
 /// What lives longer than a snapshot.
@@ -77,13 +79,17 @@ impl Snapshot {
         for endpoint in config.endpoints.iter().filter(|endpoint| endpoint.enabled) {
             endpoints.push(match before.and_then(|before| before.unchanged(endpoint, &config)) {
                 Some(kept) => kept,
-                None => Arc::new(Endpoint::new(endpoint, &config, &lasting.proxies, &lasting.cache)?),
+                None => {
+                    let new = Endpoint::new(endpoint, &config, &lasting.proxies, &lasting.cache)?;
+                    let old = before.and_then(|before| before.endpoint(&endpoint.name));
+                    Arc::new(new.with_state(&lasting.metrics, old))
+                }
             });
         }
         endpoints.sort_by_key(|endpoint| std::cmp::Reverse(endpoint.config.priority));
         let (mut models, mut names) = (HashMap::new(), Vec::new());
         for model in config.virtual_models.iter().filter(|model| model.enabled) {
-            let targets = targets(model, &endpoints, &lasting.metrics);
+            let targets = targets(&config, model, &endpoints, &lasting.metrics);
             if targets.is_empty() {
                 continue;
             }
@@ -92,6 +98,8 @@ impl Snapshot {
             }
             models.insert(model.name.clone(), Arc::new(VirtualModel { config: model.clone(), targets }));
         }
+        // Nothing can fail any more: what does not come into use is not watched.
+        endpoints.iter().for_each(Endpoint::watch);
         Ok(Self {
             open: resolve_client_auth(&config) == ClientAuth::Open,
             keys: KeyRing::new(config.clients.keys.iter().map(key_entry)),
@@ -108,6 +116,10 @@ impl Snapshot {
         let same_limits =
             self.config.timeouts == config.timeouts && self.config.max_error_body == config.max_error_body;
         self.endpoints.iter().find(|old| same_limits && old.config == *endpoint).cloned()
+    }
+
+    fn endpoint(&self, name: &str) -> Option<&Endpoint> {
+        self.endpoints.iter().find(|endpoint| endpoint.name() == name).map(|endpoint| &**endpoint)
     }
 
     /// The bucket of before, where the rate did not change: a reload refills nothing.
@@ -136,7 +148,12 @@ fn key_entry(key: &ClientKey) -> KeyEntry {
 }
 
 /// The targets whose endpoints are enabled, by priority; equals keep the file's order.
-fn targets(model: &lingate_config::VirtualModel, endpoints: &[Arc<Endpoint>], metrics: &Metrics) -> Vec<Target> {
+fn targets(
+    config: &Config,
+    model: &lingate_config::VirtualModel,
+    endpoints: &[Arc<Endpoint>],
+    metrics: &Metrics,
+) -> Vec<Target> {
     let mut found: Vec<(i32, Target)> = model
         .targets
         .iter()
@@ -144,19 +161,35 @@ fn targets(model: &lingate_config::VirtualModel, endpoints: &[Arc<Endpoint>], me
             let endpoint = endpoints.iter().find(|endpoint| endpoint.name() == target.endpoint)?;
             let priority = target.priority.unwrap_or(endpoint.config.priority);
             let metrics = metrics.target(&model.name, endpoint.name());
-            Some((priority, Target { endpoint: endpoint.clone(), model: target.model.clone(), metrics }))
+            let limits = CallLimits::of_target(config, &endpoint.config, &target.timeouts);
+            Some((priority, Target { endpoint: endpoint.clone(), model: target.model.clone(), metrics, limits }))
         })
         .collect();
     found.sort_by_key(|(priority, _)| std::cmp::Reverse(*priority));
     found.into_iter().map(|(_, target)| target).collect()
 }
 
+impl Target {
+    /// Time limits of a call, where they are not the connections' own.
+    pub(crate) fn call_limits(&self, streamed: bool) -> Option<CallLimits> {
+        self.limits.map(|limits| limits.streamed(streamed))
+    }
+}
+
 impl VirtualModel {
+    /// The places of its targets in the order in which they are tried: those whose endpoints are well come first.
+    pub fn order(&self) -> impl Iterator<Item = usize> {
+        let well = |index: &usize| self.targets[*index].endpoint.is_healthy();
+        let all = 0..self.targets.len();
+        all.clone().filter(well).chain(all.filter(move |index| !well(index)))
+    }
+
     /// An endpoint's own model under its own name, with all defaults.
     pub fn exposed(name: &str, model: &str, endpoint: &Arc<Endpoint>, metrics: &Metrics) -> Self {
         let config = lingate_config::VirtualModel::new(name, endpoint.name(), model);
         // Names that upstreams list are no metric labels: there may be thousands.
         let metrics = metrics.target("exposed", endpoint.name());
-        Self { targets: vec![Target { endpoint: endpoint.clone(), model: model.to_owned(), metrics }], config }
+        let (endpoint, limits) = (endpoint.clone(), endpoint.limits());
+        Self { targets: vec![Target { endpoint, model: model.to_owned(), metrics, limits }], config }
     }
 }

@@ -9,10 +9,12 @@ pub(crate) mod demo;
 mod ollama;
 mod openai;
 pub(crate) mod openwebui;
+mod queue;
 pub(crate) mod runpod;
 mod together;
 mod vllm;
 
+use http::HeaderMap;
 use lingate_codec::dialect::{DialectId, EmbeddingsId, Target};
 use lingate_codec::ir::Operation;
 use lingate_config::{BackendKind, takes_jobs};
@@ -42,6 +44,9 @@ pub(crate) type NativeRoute = (DialectId, Operation, &'static str);
 /// The same for requests of embeddings.
 pub(crate) type EmbeddingsRoute = (EmbeddingsId, &'static str);
 
+/// Writes headers of a call with this body, unless they are there: the operator's own win.
+pub(crate) type Describe = fn(config: &lingate_config::Endpoint, body: &[u8], headers: &mut HeaderMap);
+
 /// A kind of upstream, as data.
 #[derive(Debug)]
 pub struct Backend {
@@ -68,6 +73,12 @@ pub struct Backend {
     pub credential: Credential,
     /// Headers of every call, unless the client's own stand in their place.
     pub headers: &'static [(&'static str, &'static str)],
+    /// Writes headers that follow from the endpoint's configuration and from what is asked.
+    pub describe: Option<Describe>,
+    /// Whether it can be asked for streams.
+    pub streams: bool,
+    /// Where it says that it is well, below its bare URL; `None`: it lists its models.
+    pub health_path: Option<&'static str>,
     /// See [`Target::sampling_extensions`].
     pub sampling_extensions: bool,
     /// See [`Target::max_completion_tokens`].
@@ -101,6 +112,9 @@ const OPENAI_COMPATIBLE: Backend = Backend {
     models_form: ModelsForm::OpenAi,
     credential: Credential::Bearer,
     headers: &[],
+    describe: None,
+    streams: true,
+    health_path: None,
     sampling_extensions: true,
     max_completion_tokens: false,
     custom_tools: false,
@@ -125,7 +139,7 @@ pub(crate) fn backend(endpoint: &lingate_config::Endpoint) -> Option<&'static Ba
         BackendKind::Demo => Some(&demo::BACKEND),
         BackendKind::Runpod if takes_jobs(endpoint) => Some(&runpod::BACKEND),
         BackendKind::Runpod => Some(&runpod::OPENAI_ROUTE),
-        BackendKind::Queue => None,
+        BackendKind::Queue => Some(&queue::BACKEND),
     }
 }
 

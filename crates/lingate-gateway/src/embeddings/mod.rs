@@ -95,10 +95,11 @@ async fn attempts(
     able: &[usize],
     recorder: &mut Recorder,
 ) -> Served {
-    let attempts = usize::try_from(model.config.retry.attempts).unwrap_or(1).max(1);
+    let mut attempts = usize::try_from(model.config.retry.attempts).unwrap_or(1).max(1);
     let mut number = 0;
     loop {
-        let index = able[number % able.len()];
+        let index = number % able.len();
+        let index = model.order().filter(|index| able.contains(index)).nth(index).unwrap_or(able[index]);
         let target = &model.targets[index];
         number += 1;
         let outgoing = prepare(incoming, model, target)?;
@@ -113,10 +114,15 @@ async fn attempts(
                 failure
             }
         };
+        // What was not sent costs no attempt while there are others to try.
+        attempts += usize::from(failure.is_own_limit() && number < able.len());
         // The same upstream is not pressed when it says that it is busy.
-        let pressed = able.len() == 1 && failure.error.status == StatusCode::TOO_MANY_REQUESTS;
-        if !failure.try_next || number >= attempts || pressed {
+        let busy = failure.error.status == StatusCode::TOO_MANY_REQUESTS || failure.is_own_limit();
+        if !failure.try_next || number >= attempts || (able.len() == 1 && busy) {
             return Err(failure);
+        }
+        if failure.is_own_limit() {
+            continue;
         }
         tokio::time::sleep(chat::pause(number, exchange)).await;
     }
@@ -130,7 +136,8 @@ async fn attempt(
     outgoing: &Outgoing,
     recorder: &mut Recorder,
 ) -> Result<Response<Body>, Failure> {
-    let mut call = EndpointCall::post(Path::Native(outgoing.path), outgoing.body.clone());
+    let mut call = EndpointCall::work(Path::Native(outgoing.path), outgoing.body.clone());
+    call.limits = target.call_limits(false);
     headers::pass(&exchange.parts.headers, false, model, &mut call.headers);
     let reply = target.endpoint.call(call).await?;
     let headers = answering::forwarded(&reply.parts.headers);

@@ -102,7 +102,7 @@ impl Calls {
             // The root was part of a URL, the id was checked, the rest is written here.
             let target: Uri =
                 target.parse().map_err(|_| UpstreamError::connect("upstream_error", "a malformed path"))?;
-            upstream.send(Call { method, target, headers, body }).await
+            upstream.send(Call { method, target, headers, body, limits: None }).await
         }
     }
 }

@@ -27,8 +27,14 @@ pub(crate) use whole::{Whole, whole};
 use super::{Backend, OPENAI_COMPATIBLE};
 
 /// The queue of jobs. The routes are those of OpenAI's API that a job can stand for; there is no list of models.
-pub(super) const BACKEND: Backend =
-    Backend { name: "runpod", optional_routes: &[], openai_paths: false, jobs: true, ..OPENAI_COMPATIBLE };
+pub(super) const BACKEND: Backend = Backend {
+    name: "runpod",
+    optional_routes: &[],
+    openai_paths: false,
+    health_path: Some("/health"),
+    jobs: true,
+    ..OPENAI_COMPATIBLE
+};
 
 /// The plain OpenAI route of workers that have one (`/openai/v1`): RunPod makes the jobs.
 pub(super) const OPENAI_ROUTE: Backend = Backend { name: "runpod", ..OPENAI_COMPATIBLE };
