@@ -25,6 +25,9 @@ use std::time::Duration;
 /// The longest `x-lingate-dropped`.
 const DROPPED_CAP: usize = 1024;
 
+/// A client whose request became a job hears so soon that it lives: the job may have to wait for a machine.
+const JOB_SIGN: Duration = Duration::from_secs(1);
+
 /// Answers a chat or generate request.
 pub(crate) async fn serve(exchange: &Exchange<'_>, dialect: DialectId, operation: Operation, body: Bytes) -> Served {
     let asked = Envelope::probe(dialect.dialect(), &body)?;
@@ -128,6 +131,9 @@ async fn attempts(
         let result = match &mut silence {
             None => attempt(exchange, model, target, client, &outgoing, recorder).await,
             Some(patience) => {
+                if target.endpoint.backend.jobs {
+                    patience.first_within(JOB_SIGN);
+                }
                 let heard = unless_silent(
                     Attempt {
                         client: client.clone(),
@@ -187,6 +193,7 @@ fn call(exchange: &Exchange<'_>, model: &VirtualModel, target: &Target, outgoing
     let mut call = EndpointCall::work(outgoing.path.clone(), outgoing.body.clone());
     call.limits = target.call_limits(outgoing.stream);
     headers::pass(&exchange.parts.headers, outgoing.relay, model, &mut call.headers);
+    call.job_status = model.config.job_status;
     call
 }
 

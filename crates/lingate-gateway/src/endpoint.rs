@@ -13,6 +13,7 @@ pub(crate) use limits::CallLimits;
 use crate::backend::openwebui::{self, Session};
 use crate::backend::{self, Backend};
 use crate::error::Failure;
+use crate::job::{Ask, Jobs};
 use crate::pump::FirstToken;
 use crate::secrets::Secrets;
 use crate::upstream::{
@@ -71,6 +72,8 @@ pub struct Endpoint {
 
 enum Transport {
     Http(Arc<Upstream>),
+    /// A queue of jobs.
+    Job(Box<Jobs>),
     Demo,
 }
 
@@ -99,6 +102,8 @@ pub struct EndpointCall {
     pub headers: HeaderMap,
     /// The body.
     pub body: Segments,
+    /// Whether a stream may tell what a job waits for, where the call is one.
+    pub job_status: bool,
 }
 
 /// A path of an endpoint.
@@ -124,13 +129,15 @@ impl EndpointCall {
             limits: None,
             headers: HeaderMap::new(),
             body: Segments::default(),
+            job_status: false,
         }
     }
 
     /// A POST of JSON.
     pub fn post(path: Path, body: impl Into<Segments>) -> Self {
         let (query, headers) = (String::new(), HeaderMap::new());
-        Self { method: Method::POST, path, query, json: true, work: false, limits: None, headers, body: body.into() }
+        let (json, work, limits, job_status) = (true, false, None, false);
+        Self { method: Method::POST, path, query, json, work, limits, headers, body: body.into(), job_status }
     }
 
     /// A POST of JSON that a model works on.
@@ -150,7 +157,7 @@ impl Endpoint {
         proxies: &Arc<Matcher>,
         cache: &SealedCache,
     ) -> Result<Self, String> {
-        let backend = backend::backend(config.kind)
+        let backend = backend::backend(config)
             .ok_or_else(|| format!("endpoints.{}.type: {} is not built yet", config.name, config.kind))?;
         let root_url = api_root(config);
         let root = root_url.parse::<Uri>().map(|uri| uri.path().trim_end_matches('/').to_owned()).unwrap_or_default();
@@ -158,8 +165,8 @@ impl Endpoint {
         let session = (signs_in && backend.signs_in)
             .then(|| Session::new(account(config), cache.clone(), openwebui::system_clock()));
         let query = encode_query(&config.query);
-        let transport = transport(config, whole, proxies)?;
         let mut headers = fixed_headers(config, backend)?;
+        let transport = transport(config, whole, proxies, (backend, &root, &query, &headers))?;
         if let Transport::Http(upstream) = &transport {
             upstream.name_host(&mut headers);
         }
@@ -196,8 +203,11 @@ impl Endpoint {
         &self.shown_name
     }
 
-    /// Waits until its sign-in session is on disk.
+    /// Waits until its sign-in session is on disk, and what nobody waits for any more is cancelled.
     pub async fn flush(&self) {
+        if let Transport::Job(jobs) = &self.transport {
+            jobs.settled().await;
+        }
         if let Some(session) = &self.session {
             session.flushed().await;
         }
@@ -241,6 +251,8 @@ impl Endpoint {
         let upstream = match &self.transport {
             Transport::Http(upstream) => upstream,
             Transport::Demo => return Ok(demo_answer(&call)),
+            // Boxed: its future is large, and most endpoints have none.
+            Transport::Job(jobs) => return Box::pin(self.call_job(jobs, call)).await,
         };
         let target = self.uri(&call)?;
         // The call's own headers stand in the place of the endpoint's.
@@ -282,6 +294,23 @@ impl Endpoint {
             }
             (result, _) => result,
         }
+    }
+
+    async fn call_job(&self, jobs: &Jobs, call: EndpointCall) -> Result<Answer, Failure> {
+        let path = match call.path {
+            Path::Native(path) => path.to_owned(),
+            Path::Root(path) | Path::Bare(path) => path,
+        };
+        if call.method == Method::GET {
+            return jobs.get(&path).await;
+        }
+        let mut headers = self.json_headers.clone();
+        headers.extend(call.headers);
+        let ask = Ask { path, headers, body: call.body.to_bytes(), status: call.job_status };
+        jobs.call(ask).await.map_err(|mut failure| {
+            self.secrets.scrub(&mut failure.error);
+            failure
+        })
     }
 
     async fn call_signed_in(
@@ -357,12 +386,17 @@ impl Endpoint {
     }
 }
 
-fn failure(error: &UpstreamError) -> Failure {
+pub(crate) fn failure(error: &UpstreamError) -> Failure {
     let try_next = error.phase == Phase::Connect;
     Failure { try_next, ..Failure::of(crate::pump::from_upstream(error)) }
 }
 
-fn transport(config: &lingate_config::Endpoint, whole: &Config, proxies: &Arc<Matcher>) -> Result<Transport, String> {
+fn transport(
+    config: &lingate_config::Endpoint,
+    whole: &Config,
+    proxies: &Arc<Matcher>,
+    (backend, root, query, headers): (&Backend, &str, &str, &HeaderMap),
+) -> Result<Transport, String> {
     if !config.kind.needs_url() {
         return Ok(Transport::Demo);
     }
@@ -376,5 +410,9 @@ fn transport(config: &lingate_config::Endpoint, whole: &Config, proxies: &Arc<Ma
     };
     let limits = TimeLimits::from(whole.timeouts_for(config));
     let destination = Destination { host, port, tls, proxies: proxies.clone() };
+    if backend.jobs {
+        let upstream = |limits| Upstream::new(destination, limits);
+        return Ok(Transport::Job(Box::new(Jobs::new(upstream, limits, config, (root, query), headers.clone()))));
+    }
     Ok(Transport::Http(Arc::new(Upstream::new(destination, limits))))
 }

@@ -11,6 +11,7 @@ mod error;
 mod gateway;
 mod headers;
 mod ingress;
+mod job;
 mod models;
 mod outgoing;
 mod overflow;

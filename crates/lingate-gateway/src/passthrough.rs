@@ -44,6 +44,7 @@ pub(crate) async fn serve(exchange: &Exchange<'_>, path: &str, body: Bytes) -> S
         work: exchange.parts.method == http::Method::POST,
         headers: passed(&exchange.parts.headers),
         body: renamed(named, real, body.clone())?,
+        job_status: false,
     };
     drop(model);
     relay(exchange, target, call).await

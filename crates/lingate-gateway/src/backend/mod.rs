@@ -1,7 +1,7 @@
 //! Kinds of upstream: one file each, one line each in [`backend`].
 //!
 //! A dialect is bytes; a backend is a dialect plus paths, credentials, transport and quirks. Kinds that differ
-//! only in those are data; `openwebui` adds a sign-in, `demo` an upstream of its own.
+//! only in those are data; `openwebui` adds a sign-in, `runpod` jobs, `demo` an upstream of its own.
 
 mod anthropic;
 mod deepinfra;
@@ -10,13 +10,14 @@ mod ollama;
 mod openai;
 pub(crate) mod openwebui;
 mod queue;
+pub(crate) mod runpod;
 mod together;
 mod vllm;
 
 use http::HeaderMap;
 use lingate_codec::dialect::{DialectId, EmbeddingsId, Target};
 use lingate_codec::ir::Operation;
-use lingate_config::BackendKind;
+use lingate_config::{BackendKind, takes_jobs};
 
 /// How a call proves who it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,6 +89,8 @@ pub struct Backend {
     pub signs_in: bool,
     /// Whether further OpenAI paths (audio, images, files …) may be relayed to it.
     pub openai_paths: bool,
+    /// Whether a call is a job: submitted, then looked after until it is done.
+    pub jobs: bool,
 }
 
 /// OpenAI's chat route.
@@ -117,14 +120,15 @@ const OPENAI_COMPATIBLE: Backend = Backend {
     custom_tools: false,
     signs_in: false,
     openai_paths: true,
+    jobs: false,
 };
 
 /// What `max_tokens` is where a dialect needs one and the client gave none. Every current model takes this many.
 const DEFAULT_MAX_TOKENS: u64 = 8192;
 
-/// The kind's data. `None`: known to the configuration, not built yet.
-pub(crate) fn backend(kind: BackendKind) -> Option<&'static Backend> {
-    match kind {
+/// The data of an endpoint's kind. `None`: known to the configuration, not built yet.
+pub(crate) fn backend(endpoint: &lingate_config::Endpoint) -> Option<&'static Backend> {
+    match endpoint.kind {
         BackendKind::Openai => Some(&openai::BACKEND),
         BackendKind::Vllm => Some(&vllm::BACKEND),
         BackendKind::Together => Some(&together::BACKEND),
@@ -133,8 +137,9 @@ pub(crate) fn backend(kind: BackendKind) -> Option<&'static Backend> {
         BackendKind::Anthropic => Some(&anthropic::BACKEND),
         BackendKind::Openwebui => Some(&openwebui::BACKEND),
         BackendKind::Demo => Some(&demo::BACKEND),
+        BackendKind::Runpod if takes_jobs(endpoint) => Some(&runpod::BACKEND),
+        BackendKind::Runpod => Some(&runpod::OPENAI_ROUTE),
         BackendKind::Queue => Some(&queue::BACKEND),
-        BackendKind::Runpod => None,
     }
 }
 

@@ -22,7 +22,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
-pub(crate) use answer::{Answer, AnswerBody};
+pub(crate) use answer::{Answer, AnswerBody, Local};
 pub(crate) use body::Segments;
 pub(crate) use destination::Destination;
 pub(crate) use error::{Phase, UpstreamError};
