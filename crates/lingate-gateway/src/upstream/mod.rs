@@ -16,6 +16,7 @@ mod pool;
 mod proxy;
 mod tls;
 mod wake;
+mod watch;
 
 use http::{HeaderMap, HeaderValue, Method, Uri};
 use std::sync::Arc;
