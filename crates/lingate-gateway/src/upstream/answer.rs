@@ -38,7 +38,7 @@ pub struct AnswerBody {
 }
 
 enum Source {
-    Http1 { incoming: Incoming, exchange: Box<Exchange> },
+    Http1 { incoming: Incoming, exchange: Box<Exchange>, begun: bool },
     Http2 { incoming: Incoming, watch: Watch, _place: Place },
     Local { local: Box<dyn Local>, watch: Watch },
     Ended,
@@ -59,7 +59,7 @@ impl AnswerBody {
     ) -> Self {
         let last = Instant::now();
         exchange.watch.alarm.limit(earliest(idle.map(|idle| last + idle), total));
-        Self { source: Source::Http1 { incoming, exchange }, idle, total, last }
+        Self { source: Source::Http1 { incoming, exchange, begun: false }, idle, total, last }
     }
 
     pub(super) fn http2(incoming: Incoming, place: Place, idle: Option<Duration>, total: Option<Instant>) -> Self {
@@ -106,7 +106,7 @@ impl AnswerBody {
             Poll::Ready(Some(Err(_))) => self.source = Source::Ended,
             Poll::Ready(None) => {
                 if let Source::Http1 { exchange, .. } = std::mem::replace(&mut self.source, Source::Ended) {
-                    exchange.release();
+                    exchange.release(self.last);
                 }
             }
             Poll::Pending => {}
@@ -127,7 +127,11 @@ impl AnswerBody {
             Source::Ended => return Poll::Ready(None),
             Source::Local { local, .. } => return local.poll_next(cx).map(|bytes| bytes.map(Ok)),
             Source::Http2 { incoming, watch, .. } => (poll_incoming(incoming, cx), &mut watch.alarm),
-            Source::Http1 { incoming, exchange } => (poll_http1(incoming, exchange, cx), &mut exchange.watch.alarm),
+            Source::Http1 { incoming, exchange, begun } => {
+                // Nothing but the connection puts something in, so it goes first, unless all there is may be in.
+                let filled = !std::mem::replace(begun, true) || incoming.is_end_stream();
+                (poll_http1(incoming, exchange, filled, cx), &mut exchange.watch.alarm)
+            }
         };
         if polled.is_ready() || alarm.is_quiet() {
             return polled;
@@ -188,15 +192,18 @@ fn poll_incoming(incoming: &mut Incoming, cx: &mut Context<'_>) -> Poll<Option<R
     }
 }
 
-/// Polls body and connection in turn until neither can go on.
+/// Polls the connection, then the body; the body first where it is likely to be `filled`.
 fn poll_http1(
     incoming: &mut Incoming,
     exchange: &mut Exchange,
+    filled: bool,
     cx: &mut Context<'_>,
 ) -> Poll<Option<Result<Bytes, UpstreamError>>> {
-    let polled = poll_incoming(incoming, cx);
-    if polled.is_ready() {
-        return polled;
+    if filled {
+        let polled = poll_incoming(incoming, cx);
+        if polled.is_ready() {
+            return polled;
+        }
     }
     exchange.drive(cx);
     poll_incoming(incoming, cx)

@@ -44,13 +44,13 @@ pub(super) enum Sent {
 
 impl Pool {
     /// A living connection, the one used last first.
-    pub(super) fn take(&self) -> Taken {
+    pub(super) fn take(&self, now: Instant) -> Taken {
         if let Some(lane) = self.free_lane() {
             return Taken::Lane(lane);
         }
         loop {
             let Some((since, mut exchange)) = lock(&self.idle).pop() else { return Taken::Nothing };
-            if since.elapsed() > IDLE_TIME {
+            if now.saturating_duration_since(since) > IDLE_TIME {
                 // Those below are older still.
                 lock(&self.idle).clear();
                 return Taken::Nothing;
@@ -74,10 +74,10 @@ impl Pool {
         lock(&self.lanes).push(lane);
     }
 
-    fn give_back(&self, exchange: Box<Exchange>) {
+    fn give_back(&self, now: Instant, exchange: Box<Exchange>) {
         let mut idle = lock(&self.idle);
         if idle.len() < IDLE_MAX {
-            idle.push((Instant::now(), exchange));
+            idle.push((now, exchange));
         }
     }
 }
@@ -175,8 +175,8 @@ impl Exchange {
         }
     }
 
-    /// The answer was read to its end: the connection may serve another request.
-    pub(super) fn release(mut self: Box<Self>) {
+    /// The answer was read to its end, which came at `now`: the connection may serve another request.
+    pub(super) fn release(mut self: Box<Self>, now: Instant) {
         self.watch.woken.forget();
         // As a rule it noticed the end itself. If not, it may not have been asked.
         if !self.sender.is_ready() {
@@ -185,7 +185,7 @@ impl Exchange {
         }
         if !self.over && self.sender.is_ready() {
             let pool = self.pool.clone();
-            pool.give_back(self);
+            pool.give_back(now, self);
         }
     }
 }
