@@ -122,7 +122,7 @@ mod tests {
         assert_eq!(task.wakes(), 0, "it is being polled");
         woken.after(true);
         assert_eq!(task.wakes(), 0, "it gave something, so it is polled again");
-        let own = woken.before(&cx).expect("there may be more").clone();
+        let own = woken.before(&cx).expect("there may be more");
         own.wake_by_ref();
         woken.after(false);
         assert_eq!(task.wakes(), 1, "something came that the poll may not have seen");
