@@ -3,8 +3,10 @@
 use crate::backend::demo;
 use crate::backend::openwebui::{self, Account, Session};
 use crate::backend::{self, Backend, Credential};
-use crate::error::Failure;
+use crate::error::{Class, Failure};
+use crate::route::Breaker;
 use crate::secrets::Secrets;
+use crate::telemetry::Metrics;
 use crate::upstream::{
     Answer, AnswerBody, Call, Destination, Paced, Phase, Segments, TimeLimits, TlsFiles, Upstream, UpstreamError,
     client_config,
@@ -45,6 +47,7 @@ pub struct Endpoint {
     session: Option<Arc<Session>>,
     shown_name: HeaderValue,
     secrets: Secrets,
+    breaker: Arc<Breaker>,
     /// How its answers are limited.
     max_error_body: u64,
 }
@@ -118,6 +121,7 @@ impl Endpoint {
         whole: &Config,
         proxies: &Arc<Matcher>,
         cache: &SealedCache,
+        metrics: &Metrics,
     ) -> Result<Self, String> {
         let backend = backend::backend(config.kind)
             .ok_or_else(|| format!("endpoints.{}.type: {} is not built yet", config.name, config.kind))?;
@@ -147,6 +151,7 @@ impl Endpoint {
             session,
             shown_name: HeaderValue::try_from(config.name.as_str()).unwrap_or(HeaderValue::from_static("?")),
             secrets: Secrets::of(config),
+            breaker: Breaker::new(config.breaker, metrics.circuit(&config.name)),
             max_error_body: whole.max_error_body,
             config: config.clone(),
         })
@@ -160,6 +165,11 @@ impl Endpoint {
     /// Its name as a header's value.
     pub fn shown_name(&self) -> &HeaderValue {
         &self.shown_name
+    }
+
+    /// Its circuit.
+    pub(crate) fn breaker(&self) -> &Arc<Breaker> {
+        &self.breaker
     }
 
     /// Waits until its sign-in session is on disk.
@@ -186,7 +196,7 @@ impl Endpoint {
     /// says that the session is over.
     ///
     /// # Errors
-    /// Says whether another target may be tried.
+    /// Says how far the call got.
     pub async fn call(&self, call: EndpointCall) -> Result<Answer, Failure> {
         let upstream = match &self.transport {
             Transport::Http(upstream) => upstream,
@@ -236,7 +246,7 @@ impl Endpoint {
         };
         session.token(post).await.map_err(|error| {
             let told = ApiError::new(error.status.as_u16(), error.message).with_code(error.code);
-            let failure = Failure { try_next: true, ..Failure::of(told) };
+            let failure = Failure::new(Class::Unsent, told);
             match error.retry_after {
                 Some(seconds) => failure.with_retry_after(seconds),
                 None => failure,
@@ -304,8 +314,11 @@ fn account(config: &lingate_config::Endpoint) -> Account {
 }
 
 fn failure(error: &UpstreamError) -> Failure {
-    let try_next = error.phase == Phase::Connect;
-    Failure { try_next, ..Failure::of(crate::pump::from_upstream(error)) }
+    let class = match error.phase {
+        Phase::Connect => Class::Unsent,
+        Phase::Sent | Phase::Answering => Class::AfterSend,
+    };
+    Failure::new(class, crate::pump::from_upstream(error))
 }
 
 fn is_openai(host: &str) -> bool {

@@ -23,6 +23,8 @@ mod route;
 mod secrets;
 mod snapshot;
 mod telemetry;
+mod told;
+mod tries;
 mod upstream;
 
 pub use body::{Body, BrokenOff};

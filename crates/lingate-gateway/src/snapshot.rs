@@ -5,6 +5,7 @@ use crate::endpoint::Endpoint;
 use crate::ingress::cors::Cors;
 use crate::ingress::credential::{KeyEntry, KeyHash, KeyRing};
 use crate::ingress::limit::Limit;
+use crate::route::{ModelState, TargetState, seed};
 use crate::telemetry::{Metrics, TargetMetrics};
 use hyper_util::client::proxy::matcher::Matcher;
 use lingate_config::{ClientAuth, ClientKey, Config, ExposeModels, KeySecret, resolve_client_auth};
@@ -41,6 +42,8 @@ pub struct VirtualModel {
     pub config: lingate_config::VirtualModel,
     /// Where it goes, best first; never empty.
     pub targets: Vec<Target>,
+    /// What its requests share; it lasts over reloads.
+    pub(crate) state: Arc<ModelState>,
 }
 
 /// A target of a virtual model.
@@ -50,8 +53,16 @@ pub struct Target {
     pub endpoint: Arc<Endpoint>,
     /// The model's name there; empty: the name that was asked for.
     pub model: String,
+    /// Higher wins.
+    pub priority: i32,
+    /// Its share among equals; 0: only when nothing else is left.
+    pub weight: u32,
+    /// What stands for it wherever it is in the list.
+    pub seed: u64,
     /// Its metrics.
     pub metrics: TargetMetrics,
+    /// What its requests share; it lasts over reloads.
+    pub(crate) state: Arc<TargetState>,
 }
 
 /// What lives longer than a snapshot.
@@ -77,20 +88,26 @@ impl Snapshot {
         for endpoint in config.endpoints.iter().filter(|endpoint| endpoint.enabled) {
             endpoints.push(match before.and_then(|before| before.unchanged(endpoint, &config)) {
                 Some(kept) => kept,
-                None => Arc::new(Endpoint::new(endpoint, &config, &lasting.proxies, &lasting.cache)?),
+                None => {
+                    let (proxies, cache, metrics) = (&lasting.proxies, &lasting.cache, &lasting.metrics);
+                    Arc::new(Endpoint::new(endpoint, &config, proxies, cache, metrics)?)
+                }
             });
         }
         endpoints.sort_by_key(|endpoint| std::cmp::Reverse(endpoint.config.priority));
         let (mut models, mut names) = (HashMap::new(), Vec::new());
         for model in config.virtual_models.iter().filter(|model| model.enabled) {
-            let targets = targets(model, &endpoints, &lasting.metrics);
+            let old = before.and_then(|before| before.models.get(&model.name));
+            let targets = targets(model, &endpoints, &lasting.metrics, old);
             if targets.is_empty() {
                 continue;
             }
             if model.name != "*" {
                 names.push(model.name.clone());
             }
-            models.insert(model.name.clone(), Arc::new(VirtualModel { config: model.clone(), targets }));
+            let fresh = || Arc::new(ModelState::new(lasting.metrics.model(&model.name)));
+            let state = old.map_or_else(fresh, |old| old.state.clone());
+            models.insert(model.name.clone(), Arc::new(VirtualModel { config: model.clone(), targets, state }));
         }
         Ok(Self {
             open: resolve_client_auth(&config) == ClientAuth::Open,
@@ -136,19 +153,34 @@ fn key_entry(key: &ClientKey) -> KeyEntry {
 }
 
 /// The targets whose endpoints are enabled, by priority; equals keep the file's order.
-fn targets(model: &lingate_config::VirtualModel, endpoints: &[Arc<Endpoint>], metrics: &Metrics) -> Vec<Target> {
-    let mut found: Vec<(i32, Target)> = model
+fn targets(
+    model: &lingate_config::VirtualModel,
+    endpoints: &[Arc<Endpoint>],
+    metrics: &Metrics,
+    before: Option<&Arc<VirtualModel>>,
+) -> Vec<Target> {
+    let mut found: Vec<Target> = model
         .targets
         .iter()
         .filter_map(|target| {
             let endpoint = endpoints.iter().find(|endpoint| endpoint.name() == target.endpoint)?;
             let priority = target.priority.unwrap_or(endpoint.config.priority);
             let metrics = metrics.target(&model.name, endpoint.name());
-            Some((priority, Target { endpoint: endpoint.clone(), model: target.model.clone(), metrics }))
+            let seed = seed(endpoint.name(), &target.model);
+            let old = before.and_then(|before| before.targets.iter().find(|old| old.seed == seed));
+            Some(Target {
+                endpoint: endpoint.clone(),
+                model: target.model.clone(),
+                priority,
+                weight: target.weight,
+                seed,
+                metrics,
+                state: old.map(|old| old.state.clone()).unwrap_or_default(),
+            })
         })
         .collect();
-    found.sort_by_key(|(priority, _)| std::cmp::Reverse(*priority));
-    found.into_iter().map(|(_, target)| target).collect()
+    found.sort_by_key(|target| std::cmp::Reverse(target.priority));
+    found
 }
 
 impl VirtualModel {
@@ -156,7 +188,16 @@ impl VirtualModel {
     pub fn exposed(name: &str, model: &str, endpoint: &Arc<Endpoint>, metrics: &Metrics) -> Self {
         let config = lingate_config::VirtualModel::new(name, endpoint.name(), model);
         // Names that upstreams list are no metric labels: there may be thousands.
-        let metrics = metrics.target("exposed", endpoint.name());
-        Self { targets: vec![Target { endpoint: endpoint.clone(), model: model.to_owned(), metrics }], config }
+        let state = Arc::new(ModelState::new(metrics.model("exposed")));
+        let target = Target {
+            endpoint: endpoint.clone(),
+            model: model.to_owned(),
+            priority: endpoint.config.priority,
+            weight: 1,
+            seed: seed(endpoint.name(), model),
+            metrics: metrics.target("exposed", endpoint.name()),
+            state: Arc::default(),
+        };
+        Self { targets: vec![target], config, state }
     }
 }

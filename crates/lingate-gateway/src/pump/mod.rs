@@ -7,6 +7,7 @@ mod silence;
 mod stop;
 
 use crate::answering::Client;
+use crate::error::{Class, Failure};
 use crate::recorder::Recorder;
 use crate::responses::{Keep, Keeping};
 use crate::secrets::Secrets;
@@ -82,7 +83,7 @@ pub struct Pump {
     committed: bool,
     /// Frames that came before anything that matters.
     quiet: usize,
-    early_error: Option<ApiError>,
+    early_failure: Option<Failure>,
     state: State,
     /// Notices when the client has heard nothing for long.
     silence: Option<Silence>,
@@ -113,7 +114,7 @@ impl Pump {
             out: Vec::new(),
             committed: false,
             quiet: 0,
-            early_error: None,
+            early_failure: None,
             state: State::Open,
             silence: None,
             signs: None,
@@ -130,7 +131,7 @@ impl Pump {
     ///
     /// # Errors
     /// The upstream failed before anything meaningful came: the answer can still have a proper status.
-    pub async fn prime(&mut self, holdback: Option<Duration>) -> Result<(), ApiError> {
+    pub async fn prime(&mut self, holdback: Option<Duration>) -> Result<(), Failure> {
         let first = std::future::poll_fn(|cx| {
             self.fill(cx);
             if self.committed || self.state != State::Open { Poll::Ready(()) } else { Poll::Pending }
@@ -140,12 +141,17 @@ impl Pump {
             Some(holdback) => drop(tokio::time::timeout(holdback, first).await),
             None => first.await,
         }
-        self.early_error.take().map_or(Ok(()), Err)
+        self.early_failure.take().map_or(Ok(()), Err)
     }
 
     /// Whether the upstream ended without having said anything.
     pub fn is_empty(&self) -> bool {
         self.state != State::Open && !self.committed
+    }
+
+    /// Its recorder.
+    pub fn recorder(&mut self) -> &mut Recorder {
+        &mut self.sink.recorder
     }
 
     /// Gives the recorder back when the answer is not to be used.
@@ -202,7 +208,7 @@ impl Pump {
     /// Moves all that is ready from upstream to `out`.
     fn fill(&mut self, cx: &mut Context<'_>) {
         if self.state == State::Open && self.sink.stop.poll(cx).is_ready() {
-            self.fail(shutting_down());
+            self.fail(Class::Fault, shutting_down());
         }
         let mut clock = Clock { started: self.sink.client.started, stamp: None };
         while self.state != State::Done && self.out.len() < BATCH {
@@ -217,7 +223,7 @@ impl Pump {
                 }
                 Poll::Ready(Some(Err(error))) => {
                     if self.state == State::Open {
-                        self.fail(from_upstream(&error));
+                        self.fail(Class::AfterSend, from_upstream(&error));
                     }
                     self.state = State::Done;
                 }
@@ -242,7 +248,7 @@ impl Pump {
             let frame = match self.framer.next_frame() {
                 Ok(Some(frame)) => frame,
                 Ok(None) => return,
-                Err(error) => return self.fail(ApiError::upstream(error.to_string())),
+                Err(error) => return self.fail(Class::AfterSend, ApiError::upstream(error.to_string())),
             };
             match &mut self.sink.way {
                 Way::Relay(relayed) => {
@@ -300,12 +306,13 @@ impl Pump {
                     }
                 }
             }
-            self.note_events();
+            self.note_events(true);
         }
     }
 
-    /// Lets the recorder know, and ends the stream when an event does.
-    fn note_events(&mut self) {
+    /// Lets the recorder know, and ends the stream when an event does. `said`: the upstream said it, and did not just
+    /// end.
+    fn note_events(&mut self, said: bool) {
         for event in self.events.drain(..) {
             self.sink.recorder.observe(&event);
             match event {
@@ -313,7 +320,8 @@ impl Pump {
                 Event::Error(error) => {
                     self.state = State::Ended;
                     if !self.committed {
-                        self.early_error = Some(error);
+                        let class = if said { Class::of_first_event(error.status) } else { Class::AfterSend };
+                        self.early_failure = Some(Failure::new(class, error));
                     }
                 }
                 _ => {}
@@ -337,17 +345,17 @@ impl Pump {
                 (Way::Relay(_), _) => {}
             }
         }
-        self.note_events();
+        self.note_events(false);
     }
 
     /// The stream cannot go on.
-    fn fail(&mut self, error: ApiError) {
+    fn fail(&mut self, class: Class, error: ApiError) {
         self.state = State::Done;
         let event = Event::Error(error);
         self.sink.recorder.observe(&event);
         let Event::Error(error) = &event else { return };
         if !self.committed {
-            self.early_error = Some(error.clone());
+            self.early_failure = Some(Failure::new(class, error.clone()));
             return;
         }
         match &mut self.sink.way {
