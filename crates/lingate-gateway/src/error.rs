@@ -12,7 +12,9 @@ pub enum Class {
     Unsent,
     /// Refused by an answered 429, or by an error that stands for one: well, but busy.
     Busy,
-    /// Refused by another status that says nothing against the request: 401, 403, 408, 425, 5xx.
+    /// Refused by an answered 401 or 403: the endpoint's credential is not good, and is not better a moment later.
+    Denied,
+    /// Refused by another status that says nothing against the request: 408, 425, 5xx.
     Refused,
     /// An error as the first meaningful event of an answer of status 200.
     FirstEvent,
@@ -27,10 +29,11 @@ pub enum Class {
 impl Class {
     /// All of them.
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::Fault,
         Self::Unsent,
         Self::Busy,
+        Self::Denied,
         Self::Refused,
         Self::FirstEvent,
         Self::NotAnApi,
@@ -42,8 +45,9 @@ impl Class {
     pub fn of_status(status: u16) -> Self {
         match status {
             429 => Self::Busy,
+            401 | 403 => Self::Denied,
             // 425 (RFC 8470, section 5.2): the server did not want to begin yet.
-            401 | 403 | 408 | 425 | 500.. => Self::Refused,
+            408 | 425 | 500.. => Self::Refused,
             _ => Self::Fault,
         }
     }

@@ -109,7 +109,7 @@ async fn relay(exchange: &Exchange<'_>, target: &Target, call: EndpointCall) -> 
     }
     if parts.status == http::StatusCode::UNAUTHORIZED {
         let error = ApiError::upstream("the upstream refused the gateway's credential").with_code("upstream_auth");
-        return Err(Failure::new(Class::Refused, error));
+        return Err(Failure::new(Class::Denied, error));
     }
     let status = parts.status.as_u16();
     let mut refused = None;

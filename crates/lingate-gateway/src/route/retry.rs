@@ -41,8 +41,8 @@ pub(crate) struct Situation {
 pub(crate) struct Again {
     /// How long it wants to be left alone, if it said so.
     pub wait: Option<Duration>,
-    /// Whether it said that it is busy.
-    pub busy: bool,
+    /// Whether it said no more than that it does not want the request: that it is busy, or not for us.
+    pub closed: bool,
 }
 
 /// What follows.
@@ -68,7 +68,13 @@ pub(crate) fn decide(s: &Situation) -> Verdict {
     let wanted = match s.class {
         Class::Fault => false,
         Class::AfterSend => s.after_send,
-        Class::Unsent | Class::Busy | Class::Refused | Class::FirstEvent | Class::NotAnApi | Class::Empty => true,
+        Class::Unsent
+        | Class::Busy
+        | Class::Denied
+        | Class::Refused
+        | Class::FirstEvent
+        | Class::NotAnApi
+        | Class::Empty => true,
     };
     if !wanted || s.committed || s.gone || s.made >= s.attempts || !s.budget {
         return Verdict::Stop;
@@ -82,8 +88,8 @@ pub(crate) fn decide(s: &Situation) -> Verdict {
             Again { wait: Some(wait), .. } if wait > PATIENCE => return Verdict::Stop,
             Again { wait: Some(wait), .. } => (Next::Again, wait.max(back_off)),
             // The same upstream is not pressed when it says that it is busy.
-            Again { wait: None, busy: true } => return Verdict::Stop,
-            Again { wait: None, busy: false } => (Next::Again, back_off),
+            Again { wait: None, closed: true } => return Verdict::Stop,
+            Again { wait: None, closed: false } => (Next::Again, back_off),
         }
     };
     match s.left {
@@ -105,7 +111,7 @@ mod tests {
     use proptest::prelude::*;
 
     const SECOND: Duration = Duration::from_secs(1);
-    const ALONE: Again = Again { wait: None, busy: false };
+    const ALONE: Again = Again { wait: None, closed: false };
 
     fn plain(class: Class) -> Situation {
         Situation {
@@ -132,6 +138,7 @@ mod tests {
             (Fault, [false, false, false, false]),
             (Unsent, [true, true, true, true]),
             (Busy, [true, false, true, false]),
+            (Denied, [true, false, true, false]),
             (Refused, [true, true, true, true]),
             (FirstEvent, [true, true, true, true]),
             (NotAnApi, [true, true, true, true]),
@@ -140,7 +147,7 @@ mod tests {
         ];
         assert_eq!(table.map(|(class, _)| class), Class::ALL);
         for (class, expected) in table {
-            let again = Again { wait: None, busy: class == Busy };
+            let again = Again { wait: None, closed: matches!(class, Busy | Denied) };
             let got = [(false, 1), (false, 0), (true, 1), (true, 0)].map(|(after_send, others)| {
                 let verdict = decide(&Situation { after_send, others, again, ..plain(class) });
                 match (others, verdict) {
@@ -175,7 +182,7 @@ mod tests {
     #[test]
     fn a_wish_to_be_left_alone_is_heard() {
         let with = |wait: Duration, others, left| {
-            let again = Again { wait: Some(wait), busy: true };
+            let again = Again { wait: Some(wait), closed: true };
             decide(&Situation { again, others, left, ..plain(Class::Busy) })
         };
         assert_eq!(with(SECOND * 9, 1, None), Verdict::Next(Next::Other, Duration::ZERO));
@@ -202,8 +209,8 @@ mod tests {
         let flags = (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>());
         let times = (proptest::option::of(millis(10_000)), proptest::option::of(millis(10_000)));
         (numbers, flags, times).prop_map(|((class, made, attempts, others, random), flags, (left, wait))| {
-            let (after_send, committed, gone, budget, busy) = flags;
-            let (class, again) = (Class::ALL[class], Again { wait, busy });
+            let (after_send, committed, gone, budget, closed) = flags;
+            let (class, again) = (Class::ALL[class], Again { wait, closed });
             Situation { class, made, attempts, after_send, left, committed, gone, others, budget, again, random }
         })
     }

@@ -50,8 +50,8 @@ struct Stop {
     asked: usize,
     /// Until when it wants to be left alone by this request.
     wait_until: Option<Instant>,
-    /// Whether it said that it is busy.
-    busy: bool,
+    /// Whether it does not want to be asked again.
+    closed: bool,
 }
 
 /// The targets in the order of trying; most models have one.
@@ -74,7 +74,7 @@ impl Walk {
     /// Chooses the way.
     pub(crate) fn new(model: &Arc<VirtualModel>, asker: &Asker<'_>) -> Self {
         model.state.budget.requested(asker.unix.as_secs());
-        let stop = |index| Stop { index, asked: 0, wait_until: None, busy: false };
+        let stop = |index| Stop { index, asked: 0, wait_until: None, closed: false };
         let only = match asker.able {
             Some([index]) => Some(*index),
             None if model.targets.len() == 1 => Some(0),
@@ -154,7 +154,7 @@ impl Walk {
         total: Option<Duration>,
     ) -> Option<Duration> {
         let now = Instant::now();
-        let (wait, busy) = (self.note(target, failure, elapsed), failure.class == Class::Busy);
+        let (wait, closed) = (self.note(target, failure, elapsed), is_closed(failure));
         let others = self.others(now);
         let again = self.best_again(now);
         let (budget, second) = (&self.model.state.budget, super::unix().as_secs());
@@ -171,7 +171,7 @@ impl Walk {
             budget: budget.has(second),
             again: match again {
                 Some((_, again)) if others == 0 => again,
-                _ => Again { wait, busy },
+                _ => Again { wait, closed },
             },
             random: chance::mixed(self.random ^ u64::from(self.made)),
         };
@@ -194,7 +194,7 @@ impl Walk {
         if let Some(stop) = self.stops.all().iter_mut().find(|stop| stop.index == target) {
             // A time that no clock reaches is one that nobody waits for.
             stop.wait_until = wait.map(|wait| Instant::now() + wait.min(Duration::from_secs(86_400)));
-            stop.busy = failure.class == Class::Busy;
+            stop.closed = is_closed(failure);
         }
         wait
     }
@@ -222,11 +222,11 @@ impl Walk {
     fn best_again(&mut self, now: Instant) -> Option<(usize, Again)> {
         let again = |stop: &Stop| Again {
             wait: stop.wait_until.map(|until| until.saturating_duration_since(now)),
-            busy: stop.busy,
+            closed: stop.closed,
         };
         let asked = self.stops.all().iter().enumerate().filter(|(_, stop)| stop.asked > 0);
         let all = asked.map(|(place, stop)| (place, stop.asked, again(stop)));
-        let best = all.min_by_key(|(_, asked, again)| (again.busy && again.wait.is_none(), again.wait, *asked));
+        let best = all.min_by_key(|(_, asked, again)| (again.closed && again.wait.is_none(), again.wait, *asked));
         best.map(|(place, _, again)| (place, again))
     }
 }
@@ -262,6 +262,11 @@ fn way(model: &VirtualModel, asker: &Asker<'_>) -> Vec<usize> {
         random: chance::mixed(asker.random),
     };
     order(&choices, &draw, now)
+}
+
+/// Whether a target is not asked again by the same request, unless it says when.
+fn is_closed(failure: &Failure) -> bool {
+    matches!(failure.class, Class::Busy | Class::Denied)
 }
 
 fn is_well(target: &Target, now: Instant) -> bool {
