@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The window, in seconds.
 const WINDOW: u64 = 10;
+const SLOTS: usize = 10;
 /// Retries that are always allowed: so many a second.
 const FLOOR: u64 = 10;
 /// One retry for so many requests: 20 %.
@@ -13,7 +14,7 @@ const REQUESTS_A_RETRY: u64 = 5;
 /// that it belongs to.
 #[derive(Debug, Default)]
 pub(crate) struct Budget {
-    slots: [Slot; WINDOW as usize],
+    slots: [Slot; SLOTS],
 }
 
 #[derive(Debug, Default)]
@@ -48,7 +49,7 @@ impl Budget {
     }
 
     fn slot(&self, second: u64) -> &Slot {
-        &self.slots[(second % WINDOW) as usize]
+        &self.slots[usize::try_from(second % WINDOW).unwrap_or(0)]
     }
 
     fn window(&self, now: u64) -> (u64, u64) {

@@ -15,11 +15,10 @@ pub(crate) fn key(model: &str, client: Option<&str>, request: Option<&Object<'_>
     let mut hash = Fnv::default();
     hash.push(model.as_bytes());
     hash.push(client.unwrap_or_default().as_bytes());
-    for member in request.into_iter().flat_map(|request| INSTRUCTIONS.iter().chain(&MESSAGES).map(|m| request.get(m))) {
-        if let Some(value) = member {
-            let bytes = value.bytes();
-            texts(&bytes[..bytes.len().min(LOOKED_AT)], &mut |text| hash.push(text));
-        }
+    let names = INSTRUCTIONS.iter().chain(&MESSAGES);
+    for value in names.filter_map(|name| request?.get(name)) {
+        let bytes = value.bytes();
+        texts(&bytes[..bytes.len().min(LOOKED_AT)], &mut |text| hash.push(text));
     }
     hash.finish()
 }

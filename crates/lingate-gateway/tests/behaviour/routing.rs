@@ -147,7 +147,8 @@ async fn a_busy_target_is_left_alone_for_as_long_as_it_wants() {
 #[tokio::test]
 async fn what_was_sent_is_sent_again_by_choice() {
     let opening = || Step::bytes(OPENAI.opening());
-    let cases: [(fn(Step) -> Reply, bool); 4] = [
+    type Made = fn(Step) -> Reply;
+    let cases: [(Made, bool); 4] = [
         (|_| Reply::cut(), false),
         (|_| Reply::cut(), true),
         (|opening| OPENAI.streaming(vec![opening, Step::Reset]), true),
@@ -247,8 +248,8 @@ async fn retries_have_a_budget() {
     for _ in 0..160 {
         answered += u64::from(ask(&gateway, OPENAI.request(false)).await.status.as_u16() == 200);
     }
-    // n retries for n requests, until n is 100 and a fifth of n.
-    assert!((120..=130).contains(&answered), "{answered}");
+    // A hundred, and one for each five requests.
+    assert!((125..=132).contains(&answered), "{answered}");
     assert_eq!(counts(&ups), [160, answered]);
     let metrics = gateway.gateway.metrics().render();
     assert!(metrics.contains(&format!("lingate_retries_total{{model=\"m\"}} {answered}")), "{metrics}");
