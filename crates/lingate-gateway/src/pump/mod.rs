@@ -320,7 +320,11 @@ impl Pump {
                 Event::Error(error) => {
                     self.state = State::Ended;
                     if !self.committed {
-                        let class = if said { Class::of_first_event(error.status) } else { Class::AfterSend };
+                        let class = match said {
+                            true => Class::of_first_event(error.status),
+                            false if self.sink.client.refuse_empty => Class::Empty,
+                            false => Class::AfterSend,
+                        };
                         self.early_failure = Some(Failure::new(class, error));
                     }
                 }

@@ -167,6 +167,16 @@ async fn what_was_sent_is_sent_again_by_choice() {
     }
 }
 
+/// A stream that ends before it began is an empty answer, where those count as failed.
+#[tokio::test]
+async fn a_stream_without_a_word_is_empty() {
+    for (model, expected) in [("", 502), ("retry: { on_empty: true }", 200)] {
+        let (ups, gateway) = Setting { model, ..Setting::default() }.start(2).await;
+        ups[0].once(OPENAI.streaming(vec![]));
+        assert_eq!(ask(&gateway, OPENAI.request(true)).await.status.as_u16(), expected);
+    }
+}
+
 /// An error inside a 200 counts as what it says: the client's fault stays the client's.
 #[tokio::test]
 async fn an_error_event_that_blames_the_client_is_final() {
