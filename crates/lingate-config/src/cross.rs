@@ -182,7 +182,26 @@ fn overflow(config: &Config, model: &VirtualModel, path: &str, out: &mut Vec<Dia
             Some(meant) => diagnostic.help(format!("did you mean `{meant}`?")),
             None => diagnostic,
         });
+    } else if let Some(round) = round(config, model) {
+        let message = format!("the overflow comes back to where it began: {}", round.join(" -> "));
+        out.push(Diagnostic::new(path, message).help("the last one, which holds most, overflows to none"));
     }
+}
+
+/// The way from a model along `overflow_to` back to itself, if there is one.
+fn round<'c>(config: &'c Config, model: &'c VirtualModel) -> Option<Vec<&'c str>> {
+    let mut way = vec![model.name.as_str()];
+    let mut at = model;
+    // A way that is longer than there are models goes round somewhere else, and is reported there.
+    for _ in &config.virtual_models {
+        let to = at.overflow_to.as_ref()?;
+        at = config.virtual_models.iter().find(|other| other.name == *to)?;
+        way.push(&at.name);
+        if at.name == model.name {
+            return Some(way);
+        }
+    }
+    None
 }
 
 fn tool_patterns(config: &Config, out: &mut Vec<Diagnostic>) {
@@ -219,5 +238,34 @@ fn unique<'a>(names: &mut HashMap<&'a str, String>, name: &'a str, path: &str, o
         out.push(Diagnostic::new(key, format!("the name `{}` is taken by {first}", shown(name))));
     } else {
         names.insert(name, path.to_owned());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problems(ways: &[(&str, &str)]) -> Vec<String> {
+        let mut config = Config { endpoints: vec![Endpoint::demo("d")], ..Config::default() };
+        for (name, to) in ways {
+            let mut model = VirtualModel::new(*name, "d", "x");
+            model.overflow_to = Some((*to).to_owned()).filter(|to| !to.is_empty());
+            config.virtual_models.push(model);
+        }
+        let found = config.check().err().unwrap_or_default();
+        found.into_iter().map(|problem| format!("{}: {}", problem.key, problem.message)).collect()
+    }
+
+    #[test]
+    fn an_overflow_ends_somewhere() {
+        assert!(problems(&[("a", "b"), ("b", "c"), ("c", ""), ("d", "b")]).is_empty());
+        let found = problems(&[("a", "b"), ("b", "c"), ("c", "b"), ("d", "")]);
+        assert_eq!(found.len(), 2, "{found:?}");
+        assert_eq!(found[0], "virtual_models[1].overflow_to: the overflow comes back to where it began: b -> c -> b");
+        assert!(found[1].ends_with("c -> b -> c"), "{found:?}");
+        assert_eq!(
+            problems(&[("a", "a")]),
+            ["virtual_models[0].overflow_to: a virtual model cannot overflow to itself"]
+        );
     }
 }

@@ -1,7 +1,14 @@
 //! The kinds of upstream, and the one place where a kind decides a URL: its API root.
 
 use crate::checked::Endpoint;
+use std::time::Duration;
+
 use crate::choice::{Choice as _, choice};
+
+/// A job of RunPod waits for a machine, which may have to be started and to load the model first.
+const RUNPOD_FIRST_BYTE: Duration = Duration::from_secs(10 * 60);
+/// How long AI Queue's own clients wait for a job, whose answer comes when it is done.
+const QUEUE_FIRST_BYTE: Duration = Duration::from_secs(20 * 60);
 
 choice! {
     /// A kind of upstream: which dialect it speaks, how it signs in, where its API lies.
@@ -55,6 +62,15 @@ impl BackendKind {
         }
     }
 
+    /// How long the kind's answers may take to begin where nobody says; `None`: as long as any other's.
+    pub(crate) fn first_byte(self) -> Option<Duration> {
+        match self {
+            Self::Runpod => Some(RUNPOD_FIRST_BYTE),
+            Self::Queue => Some(QUEUE_FIRST_BYTE),
+            _ => None,
+        }
+    }
+
     /// Whether a URL must be given: all kinds but the built-in one.
     pub fn needs_url(self) -> bool {
         self != Self::Demo
@@ -64,7 +80,7 @@ impl BackendKind {
 /// The API root of an endpoint, without a trailing slash: its URL plus the kind's root (`/v1`, deepinfra `/v1/openai`,
 /// openwebui `/api`), unless the URL's path ends with that root already; a path that ends with the first part of the
 /// root gets the rest. `path_prefix` takes the place of the kind's root. Ollama has none: its routes begin with
-/// `/api`, and an `/api` at the URL's end is dropped.
+/// `/api`, and an `/api` at the URL's end is dropped; so is a `/run` or `/runsync` at the end of a RunPod endpoint's.
 pub fn api_root(endpoint: &Endpoint) -> String {
     let origin = endpoint.url.origin().ascii_serialization();
     let path = endpoint.url.path().trim_end_matches('/');
@@ -75,6 +91,10 @@ pub fn api_root(endpoint: &Endpoint) -> String {
             if path.ends_with(&root) { path.to_owned() } else { path.to_owned() + &root }
         }
         (None, BackendKind::Ollama) => path.strip_suffix("/api").unwrap_or(path).to_owned(),
+        (None, BackendKind::Runpod) => {
+            let operation = ["/run", "/runsync"].into_iter().find_map(|end| path.strip_suffix(end));
+            operation.unwrap_or(path).to_owned()
+        }
         (None, kind) => with_root(path, kind.root()),
     };
     origin + &path
@@ -84,8 +104,15 @@ pub fn api_root(endpoint: &Endpoint) -> String {
 pub fn chat_url(endpoint: &Endpoint) -> String {
     match endpoint.kind {
         BackendKind::Demo => "built in".to_owned(),
+        BackendKind::Runpod if !takes_jobs(endpoint) => api_root(endpoint) + BackendKind::Openai.chat(),
         kind => api_root(endpoint) + kind.chat(),
     }
+}
+
+/// Whether an endpoint takes jobs: one of RunPod, unless its API root is the plain OpenAI route (`/openai/v1`) that
+/// RunPod has beside its queue.
+pub fn takes_jobs(endpoint: &Endpoint) -> bool {
+    endpoint.kind == BackendKind::Runpod && !api_root(endpoint).ends_with("/openai/v1")
 }
 
 /// Appends the part of `root` that the path does not end with yet, by whole segments.
@@ -124,12 +151,43 @@ mod tests {
             (Openai, "http://v1", "http://v1/v1/chat/completions"),
             (Anthropic, "http://h/anthropic", "http://h/anthropic/v1/messages"),
             (Anthropic, "https://api.anthropic.com/v1", "https://api.anthropic.com/v1/messages"),
+            (Runpod, "https://api.runpod.ai/v2/ep1/", "https://api.runpod.ai/v2/ep1/run"),
+            (Runpod, "https://api.runpod.ai/v2/ep1/run", "https://api.runpod.ai/v2/ep1/run"),
+            (Runpod, "https://api.runpod.ai/v2/ep1/runsync/", "https://api.runpod.ai/v2/ep1/run"),
+            (Runpod, "http://h/v2/ep1/openai/v1", "http://h/v2/ep1/openai/v1/chat/completions"),
             (Openai, "http://[::1]:8080", "http://[::1]:8080/v1/chat/completions"),
         ] {
             let endpoint = Endpoint::new("e", kind, url).unwrap();
             assert_eq!(chat_url(&endpoint), expected, "{kind} {url}");
         }
         assert_eq!(chat_url(&Endpoint::demo("d")), "built in");
+    }
+
+    #[test]
+    fn the_openai_route_of_runpod_takes_no_jobs() {
+        let takes = |prefix: Option<&str>, url: &str| {
+            let mut endpoint = Endpoint::new("e", BackendKind::Runpod, url).unwrap();
+            endpoint.path_prefix = prefix.map(str::to_owned);
+            takes_jobs(&endpoint)
+        };
+        assert!(takes(None, "https://api.runpod.ai/v2/ep1"));
+        assert!(!takes(None, "https://api.runpod.ai/v2/ep1/openai/v1/"));
+        assert!(!takes(Some("/openai/v1"), "https://api.runpod.ai/v2/ep1"));
+        assert!(!takes_jobs(&Endpoint::new("e", BackendKind::Vllm, "http://h").unwrap()));
+    }
+
+    #[test]
+    fn jobs_may_take_longer_to_begin() {
+        let first_byte = |file: u64, own: Option<u64>| {
+            let mut config = crate::Config::default();
+            config.timeouts.first_byte = Some(Duration::from_secs(file));
+            let mut endpoint = Endpoint::new("e", BackendKind::Runpod, "http://h/v2/ep").unwrap();
+            endpoint.timeouts.first_byte = own.map(Duration::from_secs);
+            config.timeouts_for(&endpoint).first_byte.map(|limit| limit.as_secs())
+        };
+        assert_eq!(first_byte(120, None), Some(600));
+        assert_eq!(first_byte(30, None), Some(30));
+        assert_eq!((first_byte(120, Some(9)), first_byte(120, Some(0))), (Some(9), None));
     }
 
     #[test]

@@ -37,7 +37,7 @@ pub use choice::UnknownWord;
 pub use diagnostic::{ConfigErrors, Diagnostic, Level};
 pub use env::{Environment, FixedEnvironment, MAX_REFERENCED_FILE, ProcessEnvironment};
 pub use example::example;
-pub use kind::{BackendKind, api_root, chat_url};
+pub use kind::{BackendKind, api_root, chat_url, takes_jobs};
 pub use net::{AddressError, Cidr, CidrError, Listen, ListenAddress, ServerTls, UrlError};
 pub use parse::{Format, Loaded, MAX_FILE, load, parse};
 pub use schema::schema;

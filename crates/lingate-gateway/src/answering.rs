@@ -4,7 +4,7 @@ use crate::body::Body;
 use crate::error::{Class, Failure};
 use crate::ingress::request_id::RequestId;
 use crate::outgoing::Outgoing;
-use crate::pump::{Pump, Sink, Source, Stop, Way, from_upstream, stamp};
+use crate::pump::{FirstToken, Pump, Sink, Source, Stop, Way, from_upstream, stamp};
 use crate::recorder::Recorder;
 use crate::responses::Keep;
 use crate::secrets::Secrets;
@@ -128,11 +128,18 @@ async fn read(
         return Err(not_an_api());
     }
     let streamed = is_stream(&answer.parts.headers, outgoing);
+    let first_token = answer.parts.extensions.get::<FirstToken>().copied();
     if streamed && client.stream {
         let secrets = target.endpoint.secrets().clone();
-        return stream(client, outgoing, answer.body, secrets, headers, recorder, stop).await;
+        return stream(client, outgoing, (answer.body, first_token), secrets, headers, recorder, stop).await;
     }
-    let body = answer.body.collect(WHOLE_CAP).await.map_err(|error| broken(&error))?;
+    let body = answer.body.collect(WHOLE_CAP);
+    let body = match first_token {
+        // All of it comes at once: that is when its first piece comes.
+        Some(first) => tokio::time::timeout_at(first.by, body).await.map_err(|_| Failure::of(first.error()))?,
+        None => body.await,
+    };
+    let body = body.map_err(|error| broken(&error))?;
     let streamed = streamed || looks_like_sse(outgoing.dialect, &body);
     if outgoing.relay && !streamed && !client.stream {
         return relay_whole(client, outgoing, body, headers, recorder);
@@ -143,7 +150,7 @@ async fn read(
 async fn stream(
     client: &Arc<Client>,
     outgoing: &Outgoing,
-    body: AnswerBody,
+    (body, first_token): (AnswerBody, Option<FirstToken>),
     secrets: Secrets,
     headers: HeaderMap,
     recorder: &mut Option<Recorder>,
@@ -158,7 +165,7 @@ async fn stream(
     let Some(listener) = recorder.take() else {
         return Err(ApiError::new(500, "the request was answered twice").into());
     };
-    let source = Source { body, dialect: outgoing.dialect, operation: outgoing.operation };
+    let source = Source { body, dialect: outgoing.dialect, operation: outgoing.operation, first_token };
     let sink = Sink {
         client: client.clone(),
         way,

@@ -4,8 +4,9 @@ use crate::answering::Client;
 use crate::attempt::in_place_of;
 use crate::body::Body;
 use crate::error::Failure;
-use crate::headers::{self, ATTEMPTS, ENDPOINT, FALLBACK};
+use crate::headers::{self, ATTEMPTS, ENDPOINT, FALLBACK, OVERFLOW};
 use crate::outgoing::Incoming;
+use crate::overflow;
 use crate::own::json;
 use crate::pipeline::{Exchange, Served};
 use crate::pump::stamp;
@@ -44,7 +45,12 @@ pub(crate) async fn serve(exchange: &Exchange<'_>, dialect: DialectId, operation
     }
     let mut recorder = Some(Recorder::new(exchange.started, exchange.id, client.model.clone(), envelope.stream));
     let tries = Tries { exchange, incoming: &incoming, model: &model, client: &client };
-    match tries.run(&mut recorder).await {
+    let answered = match model.config.overflow_to {
+        None => tries.run(&mut recorder).await,
+        // Boxed: it is rare.
+        Some(_) => Box::pin(overflowing(&tries, &mut recorder)).await,
+    };
+    match answered {
         Ok(response) => Ok(kept(&client, response).await),
         Err(failure) => match in_place_of(&failure, &model, &client, &mut recorder) {
             Some(answered) => {
@@ -60,6 +66,30 @@ pub(crate) async fn serve(exchange: &Exchange<'_>, dialect: DialectId, operation
             }
             None => Err(failure),
         },
+    }
+}
+
+/// As [`Tries::run`], for a model that has a larger one to go to when a request is too long for it.
+async fn overflowing(tries: &Tries<'_>, recorder: &mut Option<Recorder>) -> Served {
+    let Tries { exchange, incoming, model, client } = *tries;
+    let mut serving = overflow::choose(exchange, incoming, model);
+    let mut answered = Tries { model: &serving, ..*tries }.run(recorder).await;
+    // As often as there are models: a checked configuration has no cycles.
+    for _ in 0..exchange.snapshot.models.len() {
+        let Err(failure) = &answered else { break };
+        let Some(larger) = overflow::after(exchange, incoming, &serving, failure) else { break };
+        serving = larger.clone();
+        answered = Tries { exchange, incoming, model: &serving, client }.run(recorder).await;
+    }
+    match HeaderValue::try_from(&serving.config.name) {
+        Ok(name) if !Arc::ptr_eq(&serving, model) => match answered {
+            Ok(mut response) => {
+                response.headers_mut().insert(OVERFLOW, name);
+                Ok(response)
+            }
+            Err(failure) => Err(failure.with_header(OVERFLOW, name)),
+        },
+        _ => answered,
     }
 }
 

@@ -1,25 +1,40 @@
-//! A configured upstream, ready to be called: connections, paths, credentials.
+//! A configured upstream, ready to be called: connections, paths, credentials, limits.
 
-use crate::backend::demo;
-use crate::backend::openwebui::{self, Account, Session};
-use crate::backend::{self, Backend, Credential};
+mod gate;
+mod health;
+mod limits;
+mod local;
+mod rates;
+mod setup;
+mod state;
+
+pub(crate) use limits::CallLimits;
+
+use crate::backend::openwebui::{self, Session};
+use crate::backend::{self, Backend};
 use crate::error::{Class, Failure};
+use crate::job::{Ask, Jobs};
+use crate::pump::FirstToken;
 use crate::route::Breaker;
 use crate::secrets::Secrets;
 use crate::telemetry::Metrics;
 use crate::upstream::{
-    Answer, AnswerBody, Call, Destination, Paced, Phase, Segments, TimeLimits, TlsFiles, Upstream, UpstreamError,
+    Answer, AnswerBody, Call, Destination, Phase, Segments, TimeLimits, TlsFiles, Upstream, UpstreamError,
     client_config,
 };
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
+use gate::Gate;
+use health::Health;
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use hyper_util::client::proxy::matcher::Matcher;
 use lingate_codec::dialect::DialectId;
 use lingate_codec::ir::{ApiError, Operation};
 use lingate_config::{Config, api_root};
 use lingate_store::SealedCache;
+use local::demo_answer;
+use setup::{account, dialects, encode_query, fixed_headers, is_openai, joined, routes};
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use tokio::time::Instant;
 
 /// The largest sign-in answer that is read.
 const SIGN_IN_CAP: u64 = 256 * 1024;
@@ -45,15 +60,23 @@ pub struct Endpoint {
     routes: Vec<(&'static str, Uri)>,
     transport: Transport,
     session: Option<Arc<Session>>,
+    /// Its load limits, if it has some.
+    gate: Option<Arc<Gate>>,
+    /// What its health checks say, if it has some.
+    health: Option<Health>,
     shown_name: HeaderValue,
     secrets: Secrets,
     breaker: Arc<Breaker>,
     /// How its answers are limited.
     max_error_body: u64,
+    /// Limits that its connections do not know of themselves.
+    limits: Option<CallLimits>,
 }
 
 enum Transport {
     Http(Arc<Upstream>),
+    /// A queue of jobs.
+    Job(Box<Jobs>),
     Demo,
 }
 
@@ -74,10 +97,16 @@ pub struct EndpointCall {
     pub query: String,
     /// Whether the body is JSON.
     pub json: bool,
+    /// Whether a model works on it: then it counts for the endpoint's load limits.
+    pub work: bool,
+    /// Time limits in place of the endpoint's own.
+    pub(crate) limits: Option<CallLimits>,
     /// Headers of this call; credentials and the endpoint's own are added.
     pub headers: HeaderMap,
     /// The body.
     pub body: Segments,
+    /// Whether a stream may tell what a job waits for, where the call is one.
+    pub job_status: bool,
 }
 
 /// A path of an endpoint.
@@ -99,15 +128,24 @@ impl EndpointCall {
             path: Path::Root(path.to_owned()),
             query: String::new(),
             json: false,
+            work: false,
+            limits: None,
             headers: HeaderMap::new(),
             body: Segments::default(),
+            job_status: false,
         }
     }
 
     /// A POST of JSON.
     pub fn post(path: Path, body: impl Into<Segments>) -> Self {
         let (query, headers) = (String::new(), HeaderMap::new());
-        Self { method: Method::POST, path, query, json: true, headers, body: body.into() }
+        let (json, work, limits, job_status) = (true, false, None, false);
+        Self { method: Method::POST, path, query, json, work, limits, headers, body: body.into(), job_status }
+    }
+
+    /// A POST of JSON that a model works on.
+    pub fn work(path: Path, body: impl Into<Segments>) -> Self {
+        Self { work: true, ..Self::post(path, body) }
     }
 }
 
@@ -123,7 +161,7 @@ impl Endpoint {
         cache: &SealedCache,
         metrics: &Metrics,
     ) -> Result<Self, String> {
-        let backend = backend::backend(config.kind)
+        let backend = backend::backend(config)
             .ok_or_else(|| format!("endpoints.{}.type: {} is not built yet", config.name, config.kind))?;
         let root_url = api_root(config);
         let root = root_url.parse::<Uri>().map(|uri| uri.path().trim_end_matches('/').to_owned()).unwrap_or_default();
@@ -131,8 +169,8 @@ impl Endpoint {
         let session = (signs_in && backend.signs_in)
             .then(|| Session::new(account(config), cache.clone(), openwebui::system_clock()));
         let query = encode_query(&config.query);
-        let transport = transport(config, whole, proxies)?;
         let mut headers = fixed_headers(config, backend)?;
+        let transport = transport(config, whole, proxies, (backend, &root, &query, &headers))?;
         if let Transport::Http(upstream) = &transport {
             upstream.name_host(&mut headers);
         }
@@ -149,10 +187,13 @@ impl Endpoint {
             json_headers,
             transport,
             session,
+            gate: None,
+            health: None,
             shown_name: HeaderValue::try_from(config.name.as_str()).unwrap_or(HeaderValue::from_static("?")),
             secrets: Secrets::of(config),
             breaker: Breaker::new(config.breaker, metrics.circuit(&config.name)),
             max_error_body: whole.max_error_body,
+            limits: CallLimits::of_endpoint(whole, config),
             config: config.clone(),
         })
     }
@@ -172,8 +213,11 @@ impl Endpoint {
         &self.breaker
     }
 
-    /// Waits until its sign-in session is on disk.
+    /// Waits until its sign-in session is on disk, and what nobody waits for any more is cancelled.
     pub async fn flush(&self) {
+        if let Transport::Job(jobs) = &self.transport {
+            jobs.settled().await;
+        }
         if let Some(session) = &self.session {
             session.flushed().await;
         }
@@ -192,25 +236,91 @@ impl Endpoint {
         target
     }
 
-    /// Calls it and waits for the answer's head. Signs in before where it must, and once more when the upstream
-    /// says that the session is over.
+    /// Calls it and waits for the answer's head. Waits for a place before, where places are limited; the place is the
+    /// answer's until its last byte. Signs in before where it must, and once more when the upstream says that the
+    /// session is over.
     ///
     /// # Errors
     /// Says how far the call got.
     pub async fn call(&self, call: EndpointCall) -> Result<Answer, Failure> {
+        match &self.gate {
+            // Boxed: most endpoints have no limits.
+            Some(gate) if call.work => Box::pin(self.call_through(gate, call)).await,
+            _ => self.send(call).await,
+        }
+    }
+
+    async fn call_through(&self, gate: &Arc<Gate>, call: EndpointCall) -> Result<Answer, Failure> {
+        let place = gate.clone().enter(self.name()).await?;
+        let mut answer = self.send(call).await?;
+        answer.body.hold(place);
+        Ok(answer)
+    }
+
+    async fn send(&self, call: EndpointCall) -> Result<Answer, Failure> {
         let upstream = match &self.transport {
             Transport::Http(upstream) => upstream,
             Transport::Demo => return Ok(demo_answer(&call)),
+            // Boxed: its future is large, and most endpoints have none.
+            Transport::Job(jobs) => return Box::pin(self.call_job(jobs, call)).await,
         };
         let target = self.uri(&call)?;
         // The call's own headers stand in the place of the endpoint's.
         let mut headers = if call.json { self.json_headers.clone() } else { self.headers.clone() };
+        if let Some(describe) = self.backend.describe.filter(|_| call.json) {
+            describe(&self.config, &call.body.to_bytes(), &mut headers);
+        }
         headers.extend(call.headers);
-        let call = Call { method: call.method, target, headers, body: call.body };
-        let Some(session) = &self.session else { return upstream.send(call).await.map_err(|error| failure(&error)) };
+        let (limits, own) = (call.limits, Call { method: call.method, target, headers, body: call.body, limits: None });
+        if let Some(limits) = limits {
+            return Box::pin(self.send_within(limits, upstream, own)).await;
+        }
+        let Some(session) = &self.session else { return upstream.send(own).await.map_err(|error| failure(&error)) };
 
         // Boxed: most endpoints have no session.
-        Box::pin(self.call_signed_in(upstream, session, call)).await
+        Box::pin(self.call_signed_in(upstream, session, own)).await
+    }
+
+    /// Sends under limits of the call's own. An answer that must begin in time says so to whoever reads it.
+    async fn send_within(
+        &self,
+        limits: CallLimits,
+        upstream: &Arc<Upstream>,
+        mut call: Call,
+    ) -> Result<Answer, Failure> {
+        let first = limits.first_token.map(FirstToken::from_now);
+        call.limits = Some(limits.with_head());
+        let result = match &self.session {
+            Some(session) => self.call_signed_in(upstream, session, call).await,
+            None => upstream.send(call).await.map_err(|error| failure(&error)),
+        };
+        match (result, first) {
+            (Ok(mut answer), Some(first)) => {
+                answer.parts.extensions.insert(first);
+                Ok(answer)
+            }
+            (Err(failure), Some(first)) if failure.error.status == 504 && first.by <= Instant::now() => {
+                Err(Failure { error: first.error(), ..failure })
+            }
+            (result, _) => result,
+        }
+    }
+
+    async fn call_job(&self, jobs: &Jobs, call: EndpointCall) -> Result<Answer, Failure> {
+        let path = match call.path {
+            Path::Native(path) => path.to_owned(),
+            Path::Root(path) | Path::Bare(path) => path,
+        };
+        if call.method == Method::GET {
+            return jobs.get(&path).await;
+        }
+        let mut headers = self.json_headers.clone();
+        headers.extend(call.headers);
+        let ask = Ask { path, headers, body: call.body.to_bytes(), status: call.job_status };
+        jobs.call(ask).await.map_err(|mut failure| {
+            self.secrets.scrub(&mut failure.error);
+            failure
+        })
     }
 
     async fn call_signed_in(
@@ -240,7 +350,8 @@ impl Endpoint {
         let post = move |path: &'static str, body: Bytes| async move {
             let target = format!("{bare}{path}").parse().unwrap_or_else(|_| Uri::from_static(openwebui::SIGN_IN_PATH));
             let headers = HeaderMap::from_iter([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
-            let answer = upstream.send(Call { method: Method::POST, target, headers, body: body.into() }).await?;
+            let answer =
+                upstream.send(Call { method: Method::POST, target, headers, body: body.into(), limits: None }).await?;
             let status = answer.parts.status;
             Ok::<_, UpstreamError>((status, answer.body.collect(SIGN_IN_CAP).await?))
         };
@@ -285,35 +396,7 @@ impl Endpoint {
     }
 }
 
-fn routes(backend: &Backend, root: &str, query: &str) -> Vec<(&'static str, Uri)> {
-    let query = if query.is_empty() { String::new() } else { format!("?{query}") };
-    let all = backend.routes.iter().chain(backend.optional_routes);
-    all.filter_map(|(_, _, path)| Some((*path, (joined(root, path) + &query).parse().ok()?))).collect()
-}
-
-/// A path below the API root, or below the folder that the root stands in if it begins with `/..`.
-fn joined(root: &str, path: &str) -> String {
-    match path.strip_prefix("/..") {
-        Some(beside) => format!("{}{beside}", root.rsplit_once('/').map_or("", |(folder, _)| folder)),
-        None => format!("{root}{path}"),
-    }
-}
-
-/// What the configuration switches on; and OpenAI itself speaks Responses.
-fn dialects(config: &lingate_config::Endpoint) -> Vec<String> {
-    let mut all = config.dialects.clone();
-    if config.url.host_str() == Some("api.openai.com") {
-        all.push(DialectId::OpenAiResponses.name().to_owned());
-    }
-    all
-}
-
-fn account(config: &lingate_config::Endpoint) -> Account {
-    let password = config.password.as_ref().map_or("", lingate_config::Secret::expose);
-    Account::new(config.url.as_str(), config.email.as_deref().unwrap_or_default(), password)
-}
-
-fn failure(error: &UpstreamError) -> Failure {
+pub(crate) fn failure(error: &UpstreamError) -> Failure {
     let class = match error.phase {
         Phase::Connect => Class::Unsent,
         Phase::Sent | Phase::Answering => Class::AfterSend,
@@ -321,29 +404,12 @@ fn failure(error: &UpstreamError) -> Failure {
     Failure::new(class, crate::pump::from_upstream(error))
 }
 
-fn is_openai(host: &str) -> bool {
-    host == "api.openai.com" || host.ends_with(".openai.com") || host.ends_with(".openai.azure.com")
-}
-
-/// The demo backend answers in this process.
-fn demo_answer(call: &EndpointCall) -> Answer {
-    let created = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    if call.method == Method::GET {
-        let parts = http::Response::new(()).into_parts().0;
-        return Answer { parts, body: AnswerBody::whole(demo::models_body()) };
-    }
-    let answer = match &call.path {
-        Path::Native("/embeddings") => demo::embed(&call.body.to_bytes()),
-        _ => demo::answer(&call.body.to_bytes(), created),
-    };
-    let mut response = http::Response::new(());
-    *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(answer.content_type));
-    let pieces = answer.pieces.into_iter().map(|piece| (piece.after, piece.bytes));
-    Answer { parts: response.into_parts().0, body: AnswerBody::local(Box::new(Paced::new(pieces.collect()))) }
-}
-
-fn transport(config: &lingate_config::Endpoint, whole: &Config, proxies: &Arc<Matcher>) -> Result<Transport, String> {
+fn transport(
+    config: &lingate_config::Endpoint,
+    whole: &Config,
+    proxies: &Arc<Matcher>,
+    (backend, root, query, headers): (&Backend, &str, &str, &HeaderMap),
+) -> Result<Transport, String> {
     if !config.kind.needs_url() {
         return Ok(Transport::Demo);
     }
@@ -355,80 +421,11 @@ fn transport(config: &lingate_config::Endpoint, whole: &Config, proxies: &Arc<Ma
         "https" => Some(client_config(&files).map_err(|why| at("tls", why))?),
         _ => None,
     };
-    let limits = whole.timeouts_for(config);
-    let limits = TimeLimits {
-        connect: limits.connect,
-        first_byte: limits.first_byte,
-        idle: limits.stream_idle,
-        total: limits.total,
-    };
+    let limits = TimeLimits::from(whole.timeouts_for(config));
     let destination = Destination { host, port, tls, proxies: proxies.clone() };
+    if backend.jobs {
+        let upstream = |limits| Upstream::new(destination, limits);
+        return Ok(Transport::Job(Box::new(Jobs::new(upstream, limits, config, (root, query), headers.clone()))));
+    }
     Ok(Transport::Http(Arc::new(Upstream::new(destination, limits))))
-}
-
-/// Headers of every call: who we are, the credential, the kind's own, the operator's.
-fn fixed_headers(config: &lingate_config::Endpoint, backend: &Backend) -> Result<HeaderMap, String> {
-    let at = |key: &str| format!("endpoints.{}.{key}: not a legal header", config.name);
-    let mut headers = HeaderMap::new();
-    headers.insert(header::USER_AGENT, HeaderValue::from_static(concat!("lingate/", env!("CARGO_PKG_VERSION"))));
-    headers.insert(header::ACCEPT, HeaderValue::from_static("*/*"));
-    for (name, value) in backend.headers {
-        headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
-    }
-    if let Some(key) = config.api_key.as_ref().filter(|key| !key.is_empty()) {
-        let (name, text) = match (&config.auth_header, backend.credential) {
-            (Some(name), _) => (name.as_str(), key.expose().to_owned()),
-            (None, Credential::Bearer) => ("authorization", format!("Bearer {}", key.expose())),
-            (None, Credential::Header(name)) => (name, key.expose().to_owned()),
-        };
-        let name = HeaderName::try_from(name).map_err(|_| at("auth_header"))?;
-        let mut value = HeaderValue::try_from(text).map_err(|_| at("api_key"))?;
-        value.set_sensitive(true);
-        headers.insert(name, value);
-    }
-    for (name, value) in &config.headers {
-        let name = HeaderName::try_from(name).map_err(|_| at("headers"))?;
-        let mut value = HeaderValue::try_from(value.expose()).map_err(|_| at("headers"))?;
-        value.set_sensitive(true);
-        headers.insert(name, value);
-    }
-    Ok(headers)
-}
-
-fn encode_query(pairs: &[(String, lingate_config::Secret)]) -> String {
-    let mut serializer = url::form_urlencoded::Serializer::new(String::new());
-    for (name, value) in pairs {
-        serializer.append_pair(name, value.expose());
-    }
-    serializer.finish()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{dialects, joined};
-    use lingate_config::{BackendKind, Endpoint};
-
-    #[test]
-    fn paths_are_below_the_root_or_beside_it() {
-        for (root, path, expected) in [
-            ("/v1", "/responses", "/v1/responses"),
-            ("", "/v1/responses", "/v1/responses"),
-            ("/api", "/../openai/responses", "/openai/responses"),
-            ("/webui/api", "/../openai/responses", "/webui/openai/responses"),
-            ("", "/../openai/responses", "/openai/responses"),
-        ] {
-            assert_eq!(joined(root, path), expected);
-        }
-    }
-
-    #[test]
-    fn openai_itself_speaks_responses() {
-        let speaks = |url: &str| {
-            let mut endpoint = Endpoint::new("e", BackendKind::Openai, url).unwrap();
-            endpoint.dialects = vec!["anthropic_messages".to_owned()];
-            dialects(&endpoint)
-        };
-        assert_eq!(speaks("https://api.openai.com/v1"), ["anthropic_messages", "openai_responses"]);
-        assert_eq!(speaks("https://api.openai.com.evil.invalid/v1"), ["anthropic_messages"]);
-    }
 }

@@ -3,6 +3,14 @@
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use lingate_codec::ir::ApiError;
 
+/// The code of a 503 for an endpoint whose places and queue are full.
+pub(crate) const ENDPOINT_BUSY: &str = "endpoint_busy";
+/// The code of a 429 for an endpoint that has used up its requests or tokens of a minute.
+pub(crate) const ENDPOINT_RATE_LIMITED: &str = "endpoint_rate_limited";
+
+/// The code of a 504 for a stream whose first piece of content did not come in time. The model may have run.
+pub(crate) const FIRST_TOKEN_TIMEOUT: &str = "first_token_timeout";
+
 /// How far a failed attempt got, and whose fault it is: what the retry table goes by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Class {
@@ -10,6 +18,8 @@ pub enum Class {
     Fault,
     /// Nothing was sent: no connection, no session, closed before the request.
     Unsent,
+    /// Refused by lingate's own limits of the endpoint: nothing was sent, so it was no attempt at all.
+    Limited,
     /// Refused by an answered 429, or by an error that stands for one: well, but busy.
     Busy,
     /// Refused by an answered 401 or 403: the endpoint's credential is not good, and is not better a moment later.
@@ -29,9 +39,10 @@ pub enum Class {
 impl Class {
     /// All of them.
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::Fault,
         Self::Unsent,
+        Self::Limited,
         Self::Busy,
         Self::Denied,
         Self::Refused,

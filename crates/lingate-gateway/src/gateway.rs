@@ -119,12 +119,11 @@ impl Gateway {
         self.stop.now();
     }
 
-    /// Waits until what the disk holds of sign-in sessions is what memory holds; for a graceful stop, under a
-    /// time limit of the caller's.
+    /// Waits until what the disk holds of sign-in sessions is what memory holds, and jobs that nobody waits for are
+    /// cancelled; for a graceful stop, under a time limit of the caller's.
     pub async fn flush(&self) {
-        for endpoint in &self.snapshot().endpoints {
-            endpoint.flush().await;
-        }
+        let snapshot = self.snapshot();
+        futures_util::future::join_all(snapshot.endpoints.iter().map(|endpoint| endpoint.flush())).await;
     }
 
     /// Answers one request.

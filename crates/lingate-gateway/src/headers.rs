@@ -18,6 +18,8 @@ pub(crate) const ATTEMPTS: HeaderName = HeaderName::from_static("x-lingate-attem
 pub(crate) const DROPPED: HeaderName = HeaderName::from_static("x-lingate-dropped");
 /// What may have gone wrong without an error.
 pub(crate) const WARNING: HeaderName = HeaderName::from_static("x-lingate-warning");
+/// The virtual model that took a request because it was too long for the one that was asked for.
+pub(crate) const OVERFLOW: HeaderName = HeaderName::from_static("x-lingate-overflow");
 /// The answer is the operator's own words.
 pub(crate) const FALLBACK: HeaderName = HeaderName::from_static("x-lingate-fallback");
 /// A token count is lingate's own estimate.

@@ -82,7 +82,7 @@ pub(crate) fn prepare(
 ) -> Result<Outgoing, Failure> {
     let config = &target.endpoint.config;
     let never = model.config.stream == StreamMode::Never || config.stream == StreamMode::Never;
-    let stream = incoming.envelope.stream && !never;
+    let stream = incoming.envelope.stream && !never && target.endpoint.backend.streams;
     let name = if target.model.is_empty() { &*incoming.envelope.model } else { target.model.as_str() };
     let plan = Plan { model, target, name, stream, known };
     let native = target.endpoint.native(incoming.dialect, incoming.operation);

@@ -95,8 +95,11 @@ fn call(
         path: Path::Root(path.to_owned()),
         query: query(exchange.parts.uri.query().unwrap_or_default(), asked, real),
         json: false,
+        limits: target.call_limits(false),
+        work: exchange.parts.method == http::Method::POST,
         headers: passed(&exchange.parts.headers),
         body: renamed(named, real, body.clone())?,
+        job_status: false,
     })
 }
 

@@ -157,6 +157,7 @@ impl Drop for Recorder {
         let seconds = self.started.elapsed().as_secs_f64();
         let target = self.place.as_ref().and_then(Place::target);
         if let Some(target) = target {
+            target.endpoint.spend(&self.usage);
             target.metrics.finished(self.outcome, &self.usage, seconds, self.first_token);
         }
         tracing::info!(

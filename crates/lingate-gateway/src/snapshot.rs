@@ -1,7 +1,7 @@
 //! The immutable tables of this moment: what the configuration says, made ready. A reload builds a new one and
 //! swaps it in whole; requests under way keep the old one.
 
-use crate::endpoint::Endpoint;
+use crate::endpoint::{CallLimits, Endpoint};
 use crate::ingress::cors::Cors;
 use crate::ingress::credential::{KeyEntry, KeyHash, KeyRing};
 use crate::ingress::limit::Limit;
@@ -63,6 +63,8 @@ pub struct Target {
     pub metrics: TargetMetrics,
     /// What its requests share; it lasts over reloads.
     pub(crate) state: Arc<TargetState>,
+    /// Its time limits, where they are not the connections' own.
+    pub(crate) limits: Option<CallLimits>,
 }
 
 /// What lives longer than a snapshot.
@@ -90,7 +92,9 @@ impl Snapshot {
                 Some(kept) => kept,
                 None => {
                     let (proxies, cache, metrics) = (&lasting.proxies, &lasting.cache, &lasting.metrics);
-                    Arc::new(Endpoint::new(endpoint, &config, proxies, cache, metrics)?)
+                    let new = Endpoint::new(endpoint, &config, proxies, cache, metrics)?;
+                    let old = before.and_then(|before| before.endpoint(&endpoint.name));
+                    Arc::new(new.with_state(&lasting.metrics, old))
                 }
             });
         }
@@ -98,7 +102,7 @@ impl Snapshot {
         let (mut models, mut names) = (HashMap::new(), Vec::new());
         for model in config.virtual_models.iter().filter(|model| model.enabled) {
             let old = before.and_then(|before| before.models.get(&model.name));
-            let targets = targets(model, &endpoints, &lasting.metrics, old);
+            let targets = targets(&config, model, &endpoints, &lasting.metrics, old);
             if targets.is_empty() {
                 continue;
             }
@@ -109,6 +113,8 @@ impl Snapshot {
             let state = old.map_or_else(fresh, |old| old.state.clone());
             models.insert(model.name.clone(), Arc::new(VirtualModel { config: model.clone(), targets, state }));
         }
+        // Nothing can fail any more: what does not come into use is not watched.
+        endpoints.iter().for_each(Endpoint::watch);
         Ok(Self {
             open: resolve_client_auth(&config) == ClientAuth::Open,
             keys: KeyRing::new(config.clients.keys.iter().map(key_entry)),
@@ -125,6 +131,10 @@ impl Snapshot {
         let same_limits =
             self.config.timeouts == config.timeouts && self.config.max_error_body == config.max_error_body;
         self.endpoints.iter().find(|old| same_limits && old.config == *endpoint).cloned()
+    }
+
+    fn endpoint(&self, name: &str) -> Option<&Endpoint> {
+        self.endpoints.iter().find(|endpoint| endpoint.name() == name).map(|endpoint| &**endpoint)
     }
 
     /// The bucket of before, where the rate did not change: a reload refills nothing.
@@ -154,6 +164,7 @@ fn key_entry(key: &ClientKey) -> KeyEntry {
 
 /// The targets whose endpoints are enabled, by priority; equals keep the file's order.
 fn targets(
+    config: &Config,
     model: &lingate_config::VirtualModel,
     endpoints: &[Arc<Endpoint>],
     metrics: &Metrics,
@@ -176,11 +187,19 @@ fn targets(
                 seed,
                 metrics,
                 state: old.map(|old| old.state.clone()).unwrap_or_default(),
+                limits: CallLimits::of_target(config, &endpoint.config, &target.timeouts),
             })
         })
         .collect();
     found.sort_by_key(|target| std::cmp::Reverse(target.priority));
     found
+}
+
+impl Target {
+    /// Time limits of a call, where they are not the connections' own.
+    pub(crate) fn call_limits(&self, streamed: bool) -> Option<CallLimits> {
+        self.limits.map(|limits| limits.streamed(streamed))
+    }
 }
 
 impl VirtualModel {
@@ -197,6 +216,7 @@ impl VirtualModel {
             seed: seed(endpoint.name(), model),
             metrics: metrics.target("exposed", endpoint.name()),
             state: Arc::default(),
+            limits: endpoint.limits(),
         };
         Self { targets: vec![target], config, state }
     }

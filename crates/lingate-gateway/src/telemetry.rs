@@ -56,6 +56,12 @@ struct TokenLabels {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RefusalLabels {
+    endpoint: String,
+    limit: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct StatusLabels {
     status: u16,
 }
@@ -86,6 +92,10 @@ pub struct Metrics {
     hedges: Family<ModelLabels, Counter>,
     circuits: Family<EndpointLabels, Gauge>,
     circuits_opened: Family<EndpointLabels, Counter>,
+    endpoint_in_flight: Family<EndpointLabels, Gauge>,
+    endpoint_queued: Family<EndpointLabels, Gauge>,
+    endpoint_refused: Family<RefusalLabels, Counter>,
+    endpoint_healthy: Family<EndpointLabels, Gauge>,
     /// Requests that are under way.
     pub in_flight: Gauge,
     /// Requests refused by the rate limit.
@@ -128,6 +138,25 @@ pub struct CircuitMetrics {
     pub opened: Counter,
 }
 
+/// Handles of one endpoint that has load limits.
+#[derive(Debug)]
+pub struct EndpointMetrics {
+    name: String,
+    refused: Family<RefusalLabels, Counter>,
+    /// Requests under way.
+    pub in_flight: Gauge,
+    /// Requests that wait for a place.
+    pub queued: Gauge,
+}
+
+impl EndpointMetrics {
+    /// Counts a request that `limit` refused.
+    pub fn refused(&self, limit: &'static str) {
+        let labels = RefusalLabels { endpoint: self.name.clone(), limit };
+        self.refused.get_or_create_owned(&labels).inc();
+    }
+}
+
 fn seconds() -> Histogram {
     Histogram::new(exponential_buckets(0.01, 2.0, 14))
 }
@@ -146,6 +175,10 @@ impl Default for Metrics {
             hedges: Family::default(),
             circuits: Family::default(),
             circuits_opened: Family::default(),
+            endpoint_in_flight: Family::default(),
+            endpoint_queued: Family::default(),
+            endpoint_refused: Family::default(),
+            endpoint_healthy: Family::default(),
             in_flight: Gauge::default(),
             limited: Counter::default(),
             unstored: Counter::default(),
@@ -163,6 +196,16 @@ impl Default for Metrics {
         registry.register("hedges", "Attempts beside one that was slow", metrics.hedges.clone());
         registry.register("circuit_state", "0 closed, 1 being probed, 2 open", metrics.circuits.clone());
         registry.register("circuit_opened", "How often a circuit opened", metrics.circuits_opened.clone());
+        let endpoints = [
+            ("endpoint_inflight", "Requests under way, of endpoints with limits", &metrics.endpoint_in_flight),
+            ("endpoint_queued", "Requests that wait for a place at an endpoint", &metrics.endpoint_queued),
+            ("endpoint_healthy", "Whether an endpoint passed its last health check", &metrics.endpoint_healthy),
+        ];
+        for (name, help, gauges) in endpoints {
+            registry.register(name, help, gauges.clone());
+        }
+        let refused = metrics.endpoint_refused.clone();
+        registry.register("endpoint_limit_rejections", "Requests refused by an endpoint's limits", refused);
         registry.register("inflight", "Requests under way", metrics.in_flight.clone());
         registry.register("limit_rejections", "Requests refused by the rate limit", metrics.limited.clone());
         registry.register("responses_unstored", "Answers that could not be stored", metrics.unstored.clone());
@@ -213,6 +256,22 @@ impl Metrics {
             state: self.circuits.get_or_create_owned(&labels),
             opened: self.circuits_opened.get_or_create_owned(&labels),
         }
+    }
+
+    /// Handles for the load limits of an endpoint.
+    pub fn endpoint(&self, name: &str) -> EndpointMetrics {
+        let labels = EndpointLabels { endpoint: name.to_owned() };
+        EndpointMetrics {
+            name: name.to_owned(),
+            refused: self.endpoint_refused.clone(),
+            in_flight: self.endpoint_in_flight.get_or_create_owned(&labels),
+            queued: self.endpoint_queued.get_or_create_owned(&labels),
+        }
+    }
+
+    /// Whether an endpoint is well: 1 or 0.
+    pub fn endpoint_healthy(&self, name: &str) -> Gauge {
+        self.endpoint_healthy.get_or_create_owned(&EndpointLabels { endpoint: name.to_owned() })
     }
 
     /// Counts an answer's status.

@@ -21,7 +21,11 @@ use std::task::Poll;
 use std::time::Duration;
 use tokio::time::Sleep;
 
+/// A client whose request became a job hears so soon that it lives: the job may have to wait for a machine.
+const JOB_SIGN: Duration = Duration::from_secs(1);
+
 /// A chat on its way to an answer.
+#[derive(Clone, Copy)]
 pub(crate) struct Tries<'a> {
     /// The request.
     pub(crate) exchange: &'a Exchange<'a>,
@@ -61,6 +65,9 @@ impl<'a> Tries<'a> {
             let ready = self.ready(target)?;
             if let Some(recorder) = recorder {
                 recorder.attempt(Place { model: self.model.clone(), target });
+            }
+            if let Some(silence) = silence.as_mut().filter(|_| self.model.targets[target].endpoint.backend.jobs) {
+                silence.first_within(JOB_SIGN);
             }
             let after = walk.hedge_after().map(|after| after + pause);
             let (result, target, told) = if silence.is_none() && after.is_none() {
@@ -121,16 +128,18 @@ impl<'a> Tries<'a> {
         Ok(Ready { outgoing, told })
     }
 
-    fn call(&self, outgoing: &Outgoing) -> EndpointCall {
-        let mut call = EndpointCall::post(outgoing.path.clone(), outgoing.body.clone());
+    fn call(&self, target: usize, outgoing: &Outgoing) -> EndpointCall {
+        let mut call = EndpointCall::work(outgoing.path.clone(), outgoing.body.clone());
+        call.limits = self.model.targets[target].call_limits(outgoing.stream);
         headers::pass(&self.exchange.parts.headers, outgoing.relay, self.model, &mut call.headers);
+        call.job_status = self.model.config.job_status;
         call
     }
 
     /// Makes an attempt and waits for its end, however long that takes.
     async fn direct(&self, turn: Turn, ready: &Ready, recorder: &mut Option<Recorder>) -> Result<Answered, Failure> {
         let target = &self.model.targets[turn.target];
-        let result = match target.endpoint.call(self.call(&ready.outgoing)).await {
+        let result = match target.endpoint.call(self.call(turn.target, &ready.outgoing)).await {
             Ok(reply) => {
                 answer(self.client, target, &ready.outgoing, reply, recorder, &self.exchange.gateway.stop).await
             }
@@ -142,12 +151,13 @@ impl<'a> Tries<'a> {
 
     /// The same as a value of its own.
     fn attempt(&self, turn: Turn, outgoing: Outgoing, recorder: Option<Recorder>, pause: Duration) -> Attempt {
+        let call = self.call(turn.target, &outgoing);
         Attempt {
             client: self.client.clone(),
             model: self.model.clone(),
             turn,
             pause,
-            call: self.call(&outgoing),
+            call,
             outgoing,
             recorder,
             stop: self.exchange.gateway.stop.clone(),

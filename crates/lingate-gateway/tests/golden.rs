@@ -16,14 +16,16 @@ use std::path::Path;
 use support::TestGateway;
 
 /// Client and backend dialects that are not built yet, as the cases name them.
-const NOT_YET: [&str; 2] = ["runpod", "runpod_openai"];
+const NOT_YET: [&str; 0] = [];
 
 /// The client models whose endpoints can be configured.
-const MODELS: [&str; 8] = [
+const MODELS: [&str; 10] = [
     "fx-openai",
     "fx-vllm",
     "fx-anthropic",
     "fx-ollama",
+    "fx-runpod",
+    "fx-runpod-openai",
     "fx-openwebui",
     "fx-together",
     "fx-deepinfra",

@@ -9,7 +9,8 @@ use lingate::Failure;
 use lingate::cli::{Cli, Command, rewrite};
 use lingate::forms::{Form, Plan, build};
 use lingate_config::{
-    BackendKind, ClientAuth, Environment, ExposeModels, FixedEnvironment, Seed, StreamMode, resolve_client_auth,
+    BackendKind, ClientAuth, Environment, ExposeModels, FixedEnvironment, QueuePriority, Seed, StreamMode,
+    resolve_client_auth,
 };
 use std::ffi::OsString;
 use std::path::Path;
@@ -211,6 +212,62 @@ fn seed_003() {
     assert_eq!(plan_said.config.admin.listen, None);
     assert_eq!(plan_said.config.timeouts.first_byte, Some(Duration::from_secs(7)));
     assert!(refused(&format!("serve -c {silent}"), &[("TIMEOUT", "soon")]).contains("TIMEOUT"));
+}
+
+#[test]
+fn seed_003_s_ai_queue() {
+    let folder = tempfile::tempdir().unwrap();
+    let silent = write(folder.path(), "silent.yaml", "endpoints: [{ name: d, type: demo }]\n");
+    let line = format!("serve -c {silent}");
+    let on = [("USE_AI_QUEUE", "True"), ("AI_QUEUE_URL", "http://q:8102")];
+    let made = plan(&line, &on).config;
+    let queue = made.endpoint("ai-queue").unwrap();
+    assert_eq!((queue.kind, queue.url.as_str(), queue.api_key.as_ref()), (BackendKind::Queue, "http://q:8102/", None));
+    assert_eq!((queue.queue.priority, queue.queue.source.as_str()), (QueuePriority::Normal, "runpod-proxy"));
+    let model = &made.virtual_models[0];
+    let target = &model.targets[0];
+    assert_eq!((model.name.as_str(), target.endpoint.as_str(), target.model.as_str()), ("*", "ai-queue", ""));
+    assert_eq!(made.timeouts_for(queue).first_byte, Some(Duration::from_secs(1200)));
+
+    let further =
+        [("AI_QUEUE_API_KEY", "k-1"), ("AI_QUEUE_PRIORITY", "high"), ("AI_QUEUE_SOURCE", "office"), ("TIMEOUT", "30")];
+    let said = plan(&line, &[&on[..], &further].concat()).config;
+    let queue = said.endpoint("ai-queue").unwrap();
+    assert_eq!((queue.queue.priority, queue.queue.source.as_str()), (QueuePriority::High, "office"));
+    assert_eq!(queue.api_key.as_ref().unwrap().expose(), "k-1");
+    assert_eq!(said.timeouts_for(queue).first_byte, Some(Duration::from_secs(30)), "the configuration says so");
+
+    // It needs no file, and none is asked for while it is off.
+    let bare = plan("serve -q", &on);
+    assert_eq!((bare.file, bare.config.virtual_models.len()), (None, 1));
+    assert!(refused("serve -q", &[("USE_AI_QUEUE", "false")]).contains("no configuration file"));
+    assert_eq!(plan(&line, &[("AI_QUEUE_URL", "http://q")]).config.endpoints.len(), 1);
+
+    let own = "endpoints: [{ name: d, type: demo }]\nvirtual_models: [{ name: '*', targets: [{ endpoint: d, model: demo-echo }] }]\n";
+    let own = write(folder.path(), "own.yaml", own);
+    let kept = plan(&format!("serve -c {own}"), &on).config;
+    assert_eq!((kept.endpoints.len(), kept.virtual_models.len()), (2, 1));
+    assert_eq!(kept.virtual_models[0].targets[0].endpoint, "d", "the file says so itself");
+}
+
+#[test]
+fn an_ai_queue_that_cannot_be_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let silent = write(folder.path(), "silent.yaml", "endpoints: [{ name: d, type: demo }]\n");
+    let on = [("USE_AI_QUEUE", "1"), ("AI_QUEUE_URL", "http://q:8102")];
+    for (variables, expected) in [
+        (vec![("USE_AI_QUEUE", "maybe")], "USE_AI_QUEUE: write true or false"),
+        (vec![on[0]], "AI_QUEUE_URL is not set"),
+        (vec![on[0], ("AI_QUEUE_URL", " ")], "AI_QUEUE_URL is not set"),
+        (vec![on[0], ("AI_QUEUE_URL", "q:8102")], "AI_QUEUE_URL: "),
+        (vec![on[0], on[1], ("AI_QUEUE_PRIORITY", "urgent")], "AI_QUEUE_PRIORITY: write HIGH, NORMAL or LOW"),
+        (vec![on[0], on[1], ("AI_QUEUE_SOURCE", "b\u{fc}ro")], "AI_QUEUE_SOURCE: "),
+    ] {
+        let message = refused(&format!("serve -c {silent}"), &variables);
+        assert!(message.contains(expected), "{variables:?}: {message}");
+    }
+    let taken = write(folder.path(), "taken.yaml", "endpoints: [{ name: ai-queue, type: demo }]\n");
+    assert!(refused(&format!("serve -c {taken}"), &on).contains("endpoint `ai-queue`"));
 }
 
 #[test]

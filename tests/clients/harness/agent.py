@@ -10,7 +10,7 @@ import tempfile
 import threading
 from dataclasses import dataclass
 
-from . import errand, install
+from . import errand, install, scribe
 from .gateway import Gateway
 from .report import short
 from .sdk import environment
@@ -46,7 +46,7 @@ def drive(client, report):
         scratch = pathlib.Path(scratch)
         gateway = Gateway(upstream, scratch / "gateway", set(agent.WAYS.values()) - {"{}-lenient"})
         try:
-            for backend in (*DIALECTS, *agent.BACKENDS):
+            for backend in (*DIALECTS, *agent.BACKENDS, *scribe.BACKENDS):
                 for way in agent.WAYS:
                     session = scratch / f"{backend}-{way.replace(' ', '-')}"
                     _session(agent, program, gateway.url, session, (backend, way), upstream, outside, report)
@@ -60,27 +60,28 @@ def drive(client, report):
 def _session(agent, program, url, session, place, upstream, outside, report):
     """Two prompts in one session: the second goes on where the first ended."""
     backend, way = place
+    kind = scribe.kind(backend)
     work, home = session / "work", session / "home"
     work.mkdir(parents=True)
     page = work / "page.txt"
     page.write_text(TEXT.format(WORDS[0]))
-    begun = len(upstream.asked(backend))
+    begun = len(upstream.asked(kind))
     for turn, (old, new) in enumerate(zip(WORDS, WORDS[1:], strict=False)):
-        before = len(upstream.asked(backend))
+        before = len(upstream.asked(kind))
         run = Run(url, CLIENT_KEY, agent.WAYS[way].format(backend), errand.prompt(page, old, new, way), home, work)
         line, env = agent.command(program, run, again=turn > 0)
         env = environment(home, **env, HTTPS_PROXY=outside.url, HTTP_PROXY=outside.url)
         reason = _outcome(agent, line, env, work)
         if page.read_text() != TEXT.format(new):
             reason = f"the page is {page.read_text()!r}" + (f"; {reason}" if reason else "")
-        if reason is None and len(upstream.asked(backend)) < before + 2:
+        if reason is None and len(upstream.asked(kind)) < before + 2:
             reason = "the upstream was not asked twice"
         name = ("edits a file", "goes on with the session")[turn]
         report.check(f"{name} by the {way} [{backend}]", reason and short(reason))
         if reason:
             return
     if backend != agent.NATIVE:
-        report.check(f"keeps the beginning by the {way} [{backend}]", _changed(upstream.asked(backend)[begun:]))
+        report.check(f"keeps the beginning by the {way} [{backend}]", _changed(upstream.asked(kind)[begun:]))
 
 
 def _changed(requests):

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import threading
 
+from . import scribe
 from .mind import MODELS
 from .report import short
 from .upstream import CLIENT_KEY, KINDS, UPSTREAM_KEY
@@ -91,7 +92,8 @@ class Gateway:
 def _configuration(upstream, data, aliases):
     """A virtual model KIND-MODEL for each model of each upstream, and two of the built-in backend.
 
-    KIND-lenient is KIND-talk without the tools that only another provider can run, and so are the aliases.
+    KIND-lenient is KIND-talk without the tools that only another provider can run, and so are the aliases. Behind a kind
+    of scribe.py is the model that writes its calls into its text.
     """
     endpoints = [{"name": "demo", "type": "demo"}]
     models = [_model(f"demo-{name}", "demo", f"demo-{name}") for name in ("echo", "tool")]
@@ -101,6 +103,9 @@ def _configuration(upstream, data, aliases):
         models += [_model(f"{kind}-{name}", kind, name) for name in MODELS]
         for name in (f"{kind}-lenient", *(alias.format(kind) for alias in aliases)):
             models.append(_model(name, kind, "talk") | {"hosted_tools": "drop"})
+    for backend in scribe.BACKENDS:
+        names = (f"{backend}-talk", f"{backend}-lenient", *(alias.format(backend) for alias in aliases))
+        models += [_model(name, scribe.kind(backend), scribe.NAME) | {"hosted_tools": "drop"} for name in names]
     return {
         "listen": ["127.0.0.1:0"],
         "admin": {"listen": ""},

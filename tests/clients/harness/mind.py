@@ -4,7 +4,7 @@ import itertools
 import json
 from dataclasses import dataclass, field
 
-from . import errand
+from . import errand, scribe
 
 # What it thinks before it answers, if it is asked to.
 THOUGHT = "Let me think about it."
@@ -34,7 +34,7 @@ INSTANCE = {"city": "Oslo", "degrees": 2}
 # What it says to a tool that takes free text, and to one that stands for such a tool.
 FREE_TEXT = 'Two\nlines, and "quotes"'
 # The models that each upstream has: one that talks, the others fail in their ways.
-MODELS = ("talk", "limited", "overloaded", "cut", "broken", "endless")
+MODELS = ("talk", scribe.NAME, "limited", "overloaded", "cut", "broken", "endless")
 # Of a tool choice: some tool, whichever.
 ANY = "*"
 
@@ -92,9 +92,13 @@ class Answer:
     thought: str | None = None
     text: str = ""
     calls: list = field(default_factory=list)
+    # Whether a stream cuts the text anywhere, and not between words.
+    cut: bool = False
 
     def words(self):
         """The text in words, each with the space before it."""
+        if self.cut:
+            return [self.text[at : at + 3] for at in range(0, len(self.text), 3)]
         first, *rest = self.text.split(" ")
         return [word for word in [first, *(f" {word}" for word in rest)] if word]
 
@@ -102,7 +106,10 @@ class Answer:
 def answer(asked):
     """What the model says to that."""
     thought = THOUGHT if asked.thinks else None
-    return Answer(thought, *_said(asked))
+    said = Answer(thought, *_said(asked))
+    if asked.model == scribe.NAME:
+        return Answer(thought, scribe.text(asked, said), cut=True)
+    return said
 
 
 def _said(asked):

@@ -6,7 +6,7 @@ import pathlib
 import subprocess
 import tempfile
 
-from . import install, mind
+from . import install, mind, scribe
 from .gateway import Gateway
 from .report import short
 from .upstream import CLIENT_KEY, DIALECTS, KINDS, UPSTREAM_KEY, Upstream, holds
@@ -79,6 +79,7 @@ def _setup(url):
         "usage": mind.USAGE,
         "backends": DIALECTS,
         "kinds": list(KINDS),
+        "written": scribe.BACKENDS,
     }
 
 

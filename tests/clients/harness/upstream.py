@@ -97,9 +97,9 @@ def _reply(dialect, request):
     frames = dialect.events(request, asked, said)
     half = frames[: (len(frames) + 1) // 2]
     match asked.model:
-        case "talk" if asked.stream:
+        case "talk" | "scribe" if asked.stream:
             return Stream(dialect.STREAM_TYPE, frames)
-        case "talk":
+        case "talk" | "scribe":
             return Reply.of(200, dialect.whole(request, asked, said))
         case "limited":
             return refuse(429, "slow down", retry_after="7")

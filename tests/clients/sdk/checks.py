@@ -17,6 +17,8 @@ THOUGHT, SIGNATURE = _SETUP["thought"], _SETUP["signature"]
 USAGE = SimpleNamespace(**_SETUP["usage"])
 # One of each dialect, and all kinds of backend.
 BACKENDS, KINDS = _SETUP["backends"], _SETUP["kinds"]
+# Backends with a model that writes its calls into its text.
+WRITTEN = _SETUP["written"]
 
 SYSTEM, HELLO = "Be brief.", "Hello there, my friend"
 # What every upstream answers to these two.
@@ -56,6 +58,9 @@ def on(*backends):
 
 each_backend = on(*BACKENDS)
 each_kind = on(*KINDS)
+# For what is done with tools.
+each_caller = on(*BACKENDS, *WRITTEN)
+each_kind_of_caller = on(*KINDS, *WRITTEN)
 
 
 def raised(kind, call):

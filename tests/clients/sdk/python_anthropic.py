@@ -24,7 +24,9 @@ from checks import (
     WEATHER_ANSWER,
     check,
     each_backend,
+    each_caller,
     each_kind,
+    each_kind_of_caller,
     raised,
     raised_after_words,
     run,
@@ -149,14 +151,14 @@ def with_results(message):
     ]
 
 
-@each_kind
+@each_kind_of_caller
 def tools_whole(backend):
     first = client.messages.create(**wish(backend, WEATHER, tools=TOOLS, tool_choice={"type": "auto"}))
     second = client.messages.create(**wish(backend, tools=TOOLS) | {"messages": with_results(first)})
     assert [block.text for block in second.content] == [WEATHER_ANSWER] and second.stop_reason == "end_turn"
 
 
-@each_backend
+@each_caller
 def tools_stream(backend):
     with client.messages.stream(**wish(backend, WEATHER, tools=TOOLS)) as stream:
         parts = [event.partial_json for event in stream if event.type == "input_json"]
@@ -166,7 +168,7 @@ def tools_stream(backend):
         assert stream.get_final_text() == WEATHER_ANSWER
 
 
-@each_backend
+@each_caller
 def tools_runner(backend):
     asked = []
 

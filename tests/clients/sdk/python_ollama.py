@@ -24,7 +24,9 @@ from checks import (
     WEATHER_ANSWER,
     check,
     each_backend,
+    each_caller,
     each_kind,
+    each_kind_of_caller,
     on,
     raised,
     raised_after_words,
@@ -145,7 +147,7 @@ def with_results(message):
     return [{"role": "user", "content": WEATHER}, message, *results]
 
 
-@each_kind
+@each_kind_of_caller
 def tools_whole(backend):
     first = client.chat(f"{backend}-talk", [{"role": "user", "content": WEATHER}], tools=TOOLS)
     assert not first.message.content
@@ -153,7 +155,7 @@ def tools_whole(backend):
     assert second.message.content == WEATHER_ANSWER
 
 
-@each_backend
+@each_caller
 def tools_stream(backend):
     parts = list(client.chat(f"{backend}-talk", [{"role": "user", "content": WEATHER}], tools=TOOLS, stream=True))
     assert parts[-1].done and not "".join(words(parts))
@@ -163,7 +165,7 @@ def tools_stream(backend):
     assert "".join(words(second)) == WEATHER_ANSWER
 
 
-@each_backend
+@each_caller
 def tools_from_a_function(backend):
     def get_weather(city: str) -> str:
         """Tells the weather in a city.

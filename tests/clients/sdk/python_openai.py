@@ -23,7 +23,9 @@ from checks import (
     WEATHER_ANSWER,
     check,
     each_backend,
+    each_caller,
     each_kind,
+    each_kind_of_caller,
     raised,
     raised_after_words,
     run,
@@ -149,7 +151,7 @@ def with_results(message):
     return [{"role": "user", "content": WEATHER}, message, *results]
 
 
-@each_kind
+@each_kind_of_caller
 def tools_whole(backend):
     wish = {"model": f"{backend}-talk", "tools": TOOLS, "tool_choice": "auto"}
     first = create(messages=[{"role": "user", "content": WEATHER}], **wish).choices[0]
@@ -159,7 +161,7 @@ def tools_whole(backend):
     assert second.message.content == WEATHER_ANSWER and second.finish_reason == "stop"
 
 
-@each_backend
+@each_caller
 def tools_stream(backend):
     wish = {"model": f"{backend}-talk", "tools": TOOLS}
     calls = {}

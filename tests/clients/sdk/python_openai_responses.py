@@ -22,6 +22,7 @@ from checks import (
     WEATHER_ANSWER,
     check,
     each_kind,
+    each_kind_of_caller,
     on,
     raised,
     run,
@@ -126,7 +127,7 @@ def check_calls(response):
     ]
 
 
-@each_kind
+@each_kind_of_caller
 def tools_whole(backend):
     asking = wish(backend, [{"role": "user", "content": WEATHER}], tools=TOOLS)
     first = create(**asking)

@@ -102,9 +102,14 @@ impl Default for Config {
 }
 
 impl Config {
-    /// The time-outs of one endpoint: its own where it has some, else the configuration's.
+    /// The time-outs of one endpoint: its own where it has some, else the configuration's; where that says nothing of
+    /// the first byte (or the default), its kind's.
     pub fn timeouts_for(&self, endpoint: &Endpoint) -> Timeouts {
-        endpoint.timeouts.over(&self.timeouts)
+        let mut base = self.timeouts;
+        if base.first_byte == Timeouts::default().first_byte {
+            base.first_byte = endpoint.kind.first_byte().or(base.first_byte);
+        }
+        endpoint.timeouts.over(&base)
     }
 
     /// The endpoint of this name.

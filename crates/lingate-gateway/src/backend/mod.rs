@@ -1,7 +1,7 @@
 //! Kinds of upstream: one file each, one line each in [`backend`].
 //!
 //! A dialect is bytes; a backend is a dialect plus paths, credentials, transport and quirks. Kinds that differ
-//! only in those are data; `openwebui` adds a sign-in, `demo` an upstream of its own.
+//! only in those are data; `openwebui` adds a sign-in, `runpod` jobs, `demo` an upstream of its own.
 
 mod anthropic;
 mod deepinfra;
@@ -9,12 +9,15 @@ pub(crate) mod demo;
 mod ollama;
 mod openai;
 pub(crate) mod openwebui;
+mod queue;
+pub(crate) mod runpod;
 mod together;
 mod vllm;
 
+use http::HeaderMap;
 use lingate_codec::dialect::{DialectId, EmbeddingsId, Target};
 use lingate_codec::ir::Operation;
-use lingate_config::BackendKind;
+use lingate_config::{BackendKind, takes_jobs};
 
 /// How a call proves who it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +43,9 @@ pub(crate) type NativeRoute = (DialectId, Operation, &'static str);
 
 /// The same for requests of embeddings.
 pub(crate) type EmbeddingsRoute = (EmbeddingsId, &'static str);
+
+/// Writes headers of a call with this body, unless they are there: the operator's own win.
+pub(crate) type Describe = fn(config: &lingate_config::Endpoint, body: &[u8], headers: &mut HeaderMap);
 
 /// A kind of upstream, as data.
 #[derive(Debug)]
@@ -67,6 +73,12 @@ pub struct Backend {
     pub credential: Credential,
     /// Headers of every call, unless the client's own stand in their place.
     pub headers: &'static [(&'static str, &'static str)],
+    /// Writes headers that follow from the endpoint's configuration and from what is asked.
+    pub describe: Option<Describe>,
+    /// Whether it can be asked for streams.
+    pub streams: bool,
+    /// Where it says that it is well, below its bare URL; `None`: it lists its models.
+    pub health_path: Option<&'static str>,
     /// See [`Target::sampling_extensions`].
     pub sampling_extensions: bool,
     /// See [`Target::max_completion_tokens`].
@@ -77,6 +89,8 @@ pub struct Backend {
     pub signs_in: bool,
     /// Whether further OpenAI paths (audio, images, files …) may be relayed to it.
     pub openai_paths: bool,
+    /// Whether a call is a job: submitted, then looked after until it is done.
+    pub jobs: bool,
 }
 
 /// OpenAI's chat route.
@@ -98,19 +112,23 @@ const OPENAI_COMPATIBLE: Backend = Backend {
     models_form: ModelsForm::OpenAi,
     credential: Credential::Bearer,
     headers: &[],
+    describe: None,
+    streams: true,
+    health_path: None,
     sampling_extensions: true,
     max_completion_tokens: false,
     custom_tools: false,
     signs_in: false,
     openai_paths: true,
+    jobs: false,
 };
 
 /// What `max_tokens` is where a dialect needs one and the client gave none. Every current model takes this many.
 const DEFAULT_MAX_TOKENS: u64 = 8192;
 
-/// The kind's data. `None`: known to the configuration, not built yet.
-pub(crate) fn backend(kind: BackendKind) -> Option<&'static Backend> {
-    match kind {
+/// The data of an endpoint's kind. `None`: known to the configuration, not built yet.
+pub(crate) fn backend(endpoint: &lingate_config::Endpoint) -> Option<&'static Backend> {
+    match endpoint.kind {
         BackendKind::Openai => Some(&openai::BACKEND),
         BackendKind::Vllm => Some(&vllm::BACKEND),
         BackendKind::Together => Some(&together::BACKEND),
@@ -119,7 +137,9 @@ pub(crate) fn backend(kind: BackendKind) -> Option<&'static Backend> {
         BackendKind::Anthropic => Some(&anthropic::BACKEND),
         BackendKind::Openwebui => Some(&openwebui::BACKEND),
         BackendKind::Demo => Some(&demo::BACKEND),
-        BackendKind::Runpod | BackendKind::Queue => None,
+        BackendKind::Runpod if takes_jobs(endpoint) => Some(&runpod::BACKEND),
+        BackendKind::Runpod => Some(&runpod::OPENAI_ROUTE),
+        BackendKind::Queue => Some(&queue::BACKEND),
     }
 }
 

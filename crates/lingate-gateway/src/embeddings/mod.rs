@@ -132,7 +132,8 @@ async fn attempt(
     outgoing: &Outgoing,
     recorder: &mut Recorder,
 ) -> Result<Response<Body>, Failure> {
-    let mut call = EndpointCall::post(Path::Native(outgoing.path), outgoing.body.clone());
+    let mut call = EndpointCall::work(Path::Native(outgoing.path), outgoing.body.clone());
+    call.limits = target.call_limits(false);
     headers::pass(&exchange.parts.headers, false, model, &mut call.headers);
     let reply = target.endpoint.call(call).await?;
     let headers = answering::forwarded(&reply.parts.headers);

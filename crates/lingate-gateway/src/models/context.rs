@@ -17,6 +17,13 @@ impl Lists {
         let listed = || self.list_now(snapshot, endpoint)?.listed(model)?.context_length;
         KnownContext { length: shown.length.or_else(listed), ..shown }
     }
+
+    /// Has an endpoint's list fetched behind the caller's back, if none is in memory.
+    pub(crate) fn learn(&self, snapshot: &Snapshot, endpoint: &Arc<Endpoint>) {
+        if self.list_now(snapshot, endpoint).is_none() {
+            self.ask(snapshot, endpoint);
+        }
+    }
 }
 
 /// What an answer to `/api/show` tells: `llama.context_length` of `model_info`, and `num_ctx` of its parameters.

@@ -138,6 +138,11 @@ impl Lists {
         self.of(snapshot, endpoint).known_now()
     }
 
+    /// Has an endpoint's list fetched, unless that is under way or failed just now.
+    pub(super) fn ask(&self, snapshot: &Snapshot, endpoint: &Arc<Endpoint>) {
+        self.of(snapshot, endpoint).ask();
+    }
+
     fn of(&self, snapshot: &Snapshot, endpoint: &Arc<Endpoint>) -> Arc<Tiers> {
         let mut all = self.tiers.lock().unwrap_or_else(PoisonError::into_inner);
         let before = all.get(endpoint.name());

@@ -80,7 +80,7 @@ pub(super) fn means(dialect: &dyn Dialect, member: &str, name: &str) -> bool {
 }
 
 /// What the operator configured as `max_tokens`, for dialects that need one.
-pub(super) fn default_max_tokens(model: &VirtualModel) -> Option<u64> {
+pub(crate) fn default_max_tokens(model: &VirtualModel) -> Option<u64> {
     let wanted = |(name, _): &&(String, String)| name == "max_tokens" || name == "max_completion_tokens";
     model.force.iter().chain(&model.defaults).find(wanted)?.1.parse().ok()
 }

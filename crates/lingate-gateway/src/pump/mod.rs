@@ -3,6 +3,7 @@
 //! All that is ready is read and written in one go; as soon as nothing is ready, what there is goes out. The
 //! decoder sees every frame whichever way the answer travels, so usage, finish and errors have one code path.
 
+mod first_token;
 mod silence;
 mod stop;
 
@@ -13,6 +14,7 @@ use crate::responses::{Keep, Keeping};
 use crate::secrets::Secrets;
 use crate::upstream::{AnswerBody, UpstreamError};
 use bytes::Bytes;
+use first_token::FirstTokenWatch;
 use http_body::Frame;
 use lingate_codec::dialect::{Dialect, Stamp, StreamDecoder, StreamEncoder};
 use lingate_codec::frame::{DEFAULT_CAP, Framer};
@@ -23,6 +25,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+pub(crate) use first_token::FirstToken;
 pub(crate) use silence::Silence;
 pub(crate) use stop::{Stop, StopWatch};
 
@@ -52,6 +55,8 @@ pub struct Source {
     pub dialect: &'static dyn Dialect,
     /// What was asked.
     pub operation: Operation,
+    /// When its first piece of content must have come, if there is a limit.
+    pub(crate) first_token: Option<FirstToken>,
 }
 
 /// The client's side of a pump.
@@ -84,6 +89,8 @@ pub struct Pump {
     /// Frames that came before anything that matters.
     quiet: usize,
     early_failure: Option<Failure>,
+    /// Notices when the first piece of content is late; gone when that has come.
+    first_token: Option<FirstTokenWatch>,
     state: State,
     /// Notices when the client has heard nothing for long.
     silence: Option<Silence>,
@@ -115,6 +122,7 @@ impl Pump {
             committed: false,
             quiet: 0,
             early_failure: None,
+            first_token: source.first_token.map(FirstTokenWatch::new),
             state: State::Open,
             silence: None,
             signs: None,
@@ -213,7 +221,14 @@ impl Pump {
         let mut clock = Clock { started: self.sink.client.started, stamp: None };
         while self.state != State::Done && self.out.len() < BATCH {
             match self.body.poll_data(cx) {
-                Poll::Pending => return,
+                Poll::Pending => {
+                    let late = self.first_token.as_mut().filter(|_| self.state == State::Open);
+                    if let Some(Poll::Ready(error)) = late.map(|watch| watch.poll(cx)) {
+                        // The model may be at work.
+                        self.fail(Class::AfterSend, error);
+                    }
+                    return;
+                }
                 Poll::Ready(Some(Ok(_))) if self.state == State::Ended => {}
                 Poll::Ready(Some(Ok(bytes))) => {
                     // Room for the frames and a little more, in one go.
@@ -252,7 +267,8 @@ impl Pump {
             };
             match &mut self.sink.way {
                 Way::Relay(relayed) => {
-                    if self.committed && !last {
+                    // Whoever waits for content must see it.
+                    if self.committed && !last && self.first_token.is_none() {
                         self.decoder.tap(&frame, &mut self.events);
                     } else {
                         // The first frames decide over the head, and the last may have been cut: they are read.
@@ -315,6 +331,9 @@ impl Pump {
     fn note_events(&mut self, said: bool) {
         for event in self.events.drain(..) {
             self.sink.recorder.observe(&event);
+            if is_meaningful(&event) {
+                self.first_token = None;
+            }
             match event {
                 Event::End => self.state = State::Ended,
                 Event::Error(error) => {

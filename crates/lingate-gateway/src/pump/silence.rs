@@ -29,6 +29,17 @@ impl Silence {
         self.last = self.last.max(at);
     }
 
+    /// The first sign of life is due so long from now, if it is not due sooner.
+    pub fn first_within(&mut self, soon: Duration) {
+        let due = Instant::now() + soon;
+        if due < self.last + self.longest {
+            // As if the client had heard the last thing that much longer ago.
+            self.last = due.checked_sub(self.longest).unwrap_or(self.last);
+            self.timer.as_mut().reset(due);
+            self.wakes = None;
+        }
+    }
+
     /// Ready when the client has heard nothing for too long. It counts anew then: a sign of life is to follow.
     pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         loop {
@@ -73,6 +84,19 @@ mod tests {
         for number in 1..=3 {
             poll_fn(|cx| silence.poll(cx)).await;
             assert_eq!(begin.elapsed().as_secs(), 4 * number);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_first_may_be_shorter() {
+        let begin = Instant::now() + Duration::from_secs(3600);
+        tokio::time::advance(Duration::from_secs(3600)).await;
+        let mut silence = Silence::new(LONG);
+        silence.first_within(Duration::from_secs(1));
+        silence.first_within(Duration::from_secs(2));
+        for number in 0..3 {
+            poll_fn(|cx| silence.poll(cx)).await;
+            assert_eq!(begin.elapsed().as_secs(), 1 + 4 * number);
         }
     }
 

@@ -29,12 +29,6 @@ impl Breaker {
         Arc::new(Self { config, circuit: Mutex::default(), quiet: AtomicBool::new(true), metrics })
     }
 
-    /// Whether an active check found the endpoint well: counts as an answered or a failed attempt.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the active health checks are to call it"))]
-    pub(crate) fn report_health(&self, ok: bool) {
-        self.note(if ok { Event::Succeeded } else { Event::Failed }, Instant::now());
-    }
-
     /// Whether a request may go there, and since when the circuit is not closed.
     pub(super) fn admits(&self, now: Instant) -> (Admits, Option<Instant>) {
         if self.quiet.load(Ordering::Relaxed) {
@@ -63,6 +57,8 @@ impl Breaker {
         let event = match failed {
             None if self.quiet.load(Ordering::Relaxed) => return,
             None => Event::Succeeded,
+            // Nothing was sent, so nothing is known.
+            Some(Class::Limited) => Event::Left,
             Some(Class::Fault | Class::Busy) => Event::Refused,
             Some(_) => Event::Failed,
         };
@@ -124,16 +120,5 @@ mod tests {
         probe.unwrap().answered();
         assert!(breaker.quiet.load(Ordering::Relaxed));
         assert_eq!(breaker.metrics.state.get(), 0);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_check_counts_as_an_attempt() {
-        let config = lingate_config::Breaker { failures: 2, cooldown: Duration::from_secs(10) };
-        let breaker = Breaker::new(config, CircuitMetrics::default());
-        breaker.report_health(false);
-        breaker.report_health(false);
-        assert_eq!(breaker.admits(Instant::now()).0, Admits::Nothing);
-        breaker.report_health(true);
-        assert_eq!(breaker.admits(Instant::now()).0, Admits::All);
     }
 }

@@ -16,7 +16,7 @@ pub(crate) struct Choice {
     pub weight: u32,
     /// What stands for it wherever it is in the list.
     pub seed: u64,
-    /// Whether its circuit lets a request through.
+    /// Whether its circuit lets a request through, and its last health check passed.
     pub admitted: bool,
     /// Since when its circuit is not closed.
     pub opened: Option<Instant>,
@@ -39,29 +39,35 @@ pub(crate) struct Draw {
     pub random: u64,
 }
 
-/// The targets in the order in which they are to be tried, by their places; empty only if there are none. Open circuits
-/// and busy targets are left out as long as others are well.
-pub(crate) fn order(choices: &[Choice], draw: &Draw, now: Instant) -> Vec<usize> {
+/// The targets in the order in which they are to be tried, by their places, empty only if there are none; and whether
+/// none of them is well. Open circuits, targets whose health check failed and busy ones are left out as long as others
+/// are well.
+pub(crate) fn order(choices: &[Choice], draw: &Draw, now: Instant) -> (Vec<usize>, bool) {
     let is_busy = |choice: &Choice| choice.busy_until.is_some_and(|until| until > now);
     let mut well: Vec<Choice> = choices.iter().filter(|c| c.admitted && !is_busy(c)).copied().collect();
     if well.is_empty() {
-        return last_resort(choices);
+        return (last_resort(choices), true);
     }
     // Stable: equals keep the order of the file.
     well.sort_by_key(|choice| std::cmp::Reverse(choice.priority));
     for tier in well.chunk_by_mut(|a, b| a.priority == b.priority) {
         arrange(tier, draw);
     }
-    well.iter().map(|choice| choice.index).collect()
+    (well.iter().map(|choice| choice.index).collect(), false)
 }
 
-/// Where none is well: those that are only busy, the one first that is so for the shortest time; or else the one that
-/// was left alone the longest.
+/// Where none is well: those that are only busy, the one first that is so for the shortest time; or else those of which
+/// no more is known than a failed check; or else the one that was left alone the longest.
 fn last_resort(choices: &[Choice]) -> Vec<usize> {
     let mut busy: Vec<&Choice> = choices.iter().filter(|choice| choice.admitted).collect();
     busy.sort_by_key(|choice| choice.busy_until);
     if !busy.is_empty() {
         return busy.iter().map(|choice| choice.index).collect();
+    }
+    let mut unopened: Vec<&Choice> = choices.iter().filter(|choice| choice.opened.is_none()).collect();
+    unopened.sort_by_key(|choice| std::cmp::Reverse(choice.priority));
+    if !unopened.is_empty() {
+        return unopened.iter().map(|choice| choice.index).collect();
     }
     choices.iter().min_by_key(|choice| choice.opened).map(|choice| choice.index).into_iter().collect()
 }
@@ -118,6 +124,7 @@ fn two_choices(tier: &mut [Choice], random: u64) {
 
 #[cfg(test)]
 mod tests {
+    use super::order as order_or_resort;
     use super::*;
     use lingate_config::Strategy;
     use proptest::prelude::{Strategy as _, any, prop_assert, prop_assert_eq, proptest};
@@ -135,6 +142,10 @@ mod tests {
             cost: 1.0,
         };
         (0..count).map(choice).collect()
+    }
+
+    fn order(choices: &[Choice], draw: &Draw, now: Instant) -> Vec<usize> {
+        order_or_resort(choices, draw, now).0
     }
 
     fn draw(strategy: Strategy) -> Draw {
@@ -218,6 +229,10 @@ mod tests {
         all[2].admitted = false;
         all[2].opened = later(2);
         assert_eq!(order(&all, &draw(Strategy::Priority), now), [0], "all open: the one that was first");
+        assert!(order_or_resort(&all, &draw(Strategy::Priority), now).1);
+        all[1].opened = None;
+        all[2].opened = None;
+        assert_eq!(order(&all, &draw(Strategy::Priority), now), [1, 2], "rather those that only failed a check");
         assert!(order(&[], &draw(Strategy::Priority), now).is_empty());
     }
 

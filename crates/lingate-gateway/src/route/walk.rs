@@ -52,6 +52,8 @@ struct Stop {
     wait_until: Option<Instant>,
     /// Whether it does not want to be asked again.
     closed: bool,
+    /// Whether it is asked although it is not well, for want of others.
+    resort: bool,
 }
 
 /// The targets in the order of trying; most models have one.
@@ -74,7 +76,7 @@ impl Walk {
     /// Chooses the way.
     pub(crate) fn new(model: &Arc<VirtualModel>, asker: &Asker<'_>) -> Self {
         model.state.budget.requested(asker.unix.as_secs());
-        let stop = |index| Stop { index, asked: 0, wait_until: None, closed: false };
+        let stop = |index| Stop { index, asked: 0, wait_until: None, closed: false, resort: true };
         let only = match asker.able {
             Some([index]) => Some(*index),
             None if model.targets.len() == 1 => Some(0),
@@ -82,7 +84,7 @@ impl Walk {
         };
         let stops = match only {
             Some(index) => Stops::One([stop(index)]),
-            None => Stops::Many(way(model, asker).into_iter().map(stop).collect()),
+            None => Stops::Many(way(model, asker)),
         };
         Self {
             model: model.clone(),
@@ -176,6 +178,10 @@ impl Walk {
             random: chance::mixed(self.random ^ u64::from(self.made)),
         };
         let Verdict::Next(next, pause) = decide(&situation) else { return None };
+        if failure.class == Class::Limited && next == Next::Other {
+            self.made -= 1;
+            return Some(pause);
+        }
         if !budget.take(second) {
             return None;
         }
@@ -193,7 +199,9 @@ impl Walk {
         };
         if let Some(stop) = self.stops.all().iter_mut().find(|stop| stop.index == target) {
             // A time that no clock reaches is one that nobody waits for.
-            stop.wait_until = wait.map(|wait| Instant::now() + wait.min(Duration::from_secs(86_400)));
+            // Who waited in a queue of ours in vain does not stand there again.
+            let heard = wait.filter(|_| failure.class != Class::Limited);
+            stop.wait_until = heard.map(|wait| Instant::now() + wait.min(Duration::from_secs(86_400)));
             stop.closed = is_closed(failure);
         }
         wait
@@ -214,7 +222,7 @@ impl Walk {
     /// How many targets are well and were not asked.
     fn others(&mut self, now: Instant) -> usize {
         let model = &self.model;
-        let is_well = |stop: &&Stop| stop.asked == 0 && is_well(&model.targets[stop.index], now);
+        let is_well = |stop: &&Stop| stop.is_free(&model.targets[stop.index], now);
         self.stops.all().iter().filter(is_well).count()
     }
 
@@ -231,6 +239,13 @@ impl Walk {
     }
 }
 
+impl Stop {
+    /// Whether it may be asked, and was not.
+    fn is_free(&self, target: &Target, now: Instant) -> bool {
+        self.asked == 0 && (self.resort || is_well(target, now))
+    }
+}
+
 impl Stops {
     fn all(&mut self) -> &mut [Stop] {
         match self {
@@ -241,7 +256,7 @@ impl Stops {
 }
 
 /// The order of the targets for this request.
-fn way(model: &VirtualModel, asker: &Asker<'_>) -> Vec<usize> {
+fn way(model: &VirtualModel, asker: &Asker<'_>) -> Vec<Stop> {
     let now = Instant::now();
     let able = |index: &usize| asker.able.is_none_or(|able| able.contains(index));
     let choice = |index: usize| {
@@ -249,7 +264,8 @@ fn way(model: &VirtualModel, asker: &Asker<'_>) -> Vec<usize> {
         let (admits, opened) = target.endpoint.breaker().admits(now);
         let (cost, busy_until) = target.state.look(now);
         let (priority, weight, seed) = (target.priority, target.weight, target.seed);
-        Choice { index, priority, weight, seed, admitted: admits != Admits::Nothing, opened, busy_until, cost }
+        let admitted = admits != Admits::Nothing && target.endpoint.is_healthy();
+        Choice { index, priority, weight, seed, admitted, opened, busy_until, cost }
     };
     let choices: Vec<Choice> = (0..model.targets.len()).filter(able).map(choice).collect();
     let config = &model.config;
@@ -261,24 +277,28 @@ fn way(model: &VirtualModel, asker: &Asker<'_>) -> Vec<usize> {
         turn: if config.strategy == Strategy::RoundRobin { model.state.turn() } else { 0 },
         random: chance::mixed(asker.random),
     };
-    order(&choices, &draw, now)
+    let (order, resort) = order(&choices, &draw, now);
+    let stop = |index| Stop { index, asked: 0, wait_until: None, closed: false, resort };
+    order.into_iter().map(stop).collect()
 }
 
 /// Whether a target is not asked again by the same request, unless it says when.
 fn is_closed(failure: &Failure) -> bool {
-    matches!(failure.class, Class::Busy | Class::Denied)
+    matches!(failure.class, Class::Limited | Class::Busy | Class::Denied)
 }
 
 fn is_well(target: &Target, now: Instant) -> bool {
-    target.endpoint.breaker().admits(now).0 != Admits::Nothing && !target.state.is_busy(now)
+    target.endpoint.is_healthy()
+        && target.endpoint.breaker().admits(now).0 != Admits::Nothing
+        && !target.state.is_busy(now)
 }
 
 /// Begins at the first target that is well and was not asked. A probe that another request got meanwhile is passed by.
 fn begin_other(model: &VirtualModel, stops: &[Stop], now: Instant) -> Option<(usize, Option<Probe>)> {
-    let is_free = |stop: &Stop| stop.asked == 0 && is_well(&model.targets[stop.index], now);
+    let is_free = |stop: &Stop| stop.is_free(&model.targets[stop.index], now);
     stops.iter().enumerate().filter(|(_, stop)| is_free(stop)).find_map(|(place, stop)| {
         let (admits, probe) = model.targets[stop.index].endpoint.breaker().begin(now);
-        (admits != Admits::Nothing).then_some((place, probe))
+        (admits != Admits::Nothing || stop.resort).then_some((place, probe))
     })
 }
 
@@ -297,7 +317,7 @@ impl Turn {
         if let Some(probe) = self.probe {
             probe.answered();
         }
-        if class.is_some_and(|class| class != Class::Fault) {
+        if class.is_some_and(|class| !matches!(class, Class::Fault | Class::Limited)) {
             target.metrics.failed_attempts.inc();
         }
         let Some(began) = self.began else { return };
@@ -315,7 +335,7 @@ impl Turn {
                     target.state.busy_for(wait, now);
                 }
             }
-            Err(failure) if failure.class == Class::Fault => {}
+            Err(failure) if matches!(failure.class, Class::Fault | Class::Limited) => {}
             Err(_) => target.state.observe(took, true, now),
         }
     }

@@ -38,6 +38,8 @@ pub struct AnswerBody {
     last: Instant,
     timer: Option<Pin<Box<Sleep>>>,
     woken: Woken,
+    /// Kept until the last byte has come.
+    held: Option<Box<dyn Send + Sync>>,
 }
 
 enum Source {
@@ -62,12 +64,12 @@ impl AnswerBody {
         timer: Option<Pin<Box<Sleep>>>,
     ) -> Self {
         let source = Source::Http1 { incoming, exchange: Some(exchange) };
-        Self { source, idle, total, last: Instant::now(), timer, woken: Woken::default() }
+        Self { source, idle, total, last: Instant::now(), timer, woken: Woken::default(), held: None }
     }
 
     pub(super) fn http2(incoming: Incoming, place: Place, idle: Option<Duration>, total: Option<Instant>) -> Self {
         let source = Source::Http2 { incoming, _place: place };
-        Self { source, idle, total, last: Instant::now(), timer: None, woken: Woken::default() }
+        Self { source, idle, total, last: Instant::now(), timer: None, woken: Woken::default(), held: None }
     }
 
     /// A body made in this process.
@@ -79,6 +81,7 @@ impl AnswerBody {
             last: Instant::now(),
             timer: None,
             woken: Woken::default(),
+            held: None,
         }
     }
 
@@ -91,6 +94,11 @@ impl AnswerBody {
             }
         }
         Self::local(Box::new(Once(Some(bytes))))
+    }
+
+    /// Keeps something until the last byte has come, or the body is dropped.
+    pub fn hold(&mut self, held: impl Send + Sync + 'static) {
+        self.held = Some(Box::new(held));
     }
 
     /// When something last came; at first, when the head did.
@@ -135,6 +143,7 @@ impl AnswerBody {
     }
 
     fn end(&mut self, cx: &mut Context<'_>) {
+        self.held = None;
         if let Source::Http1 { exchange: Some(exchange), .. } = std::mem::replace(&mut self.source, Source::Ended) {
             exchange.release(self.timer.take(), cx);
         }

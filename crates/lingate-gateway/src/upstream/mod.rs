@@ -22,7 +22,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
-pub(crate) use answer::{Answer, AnswerBody};
+pub(crate) use answer::{Answer, AnswerBody, Local};
 pub(crate) use body::Segments;
 pub(crate) use destination::Destination;
 pub(crate) use error::{Phase, UpstreamError};
@@ -54,6 +54,8 @@ pub(crate) struct Call {
     pub headers: HeaderMap,
     /// The body; sent with its length.
     pub body: Segments,
+    /// Time limits in place of the upstream's own.
+    pub limits: Option<TimeLimits>,
 }
 
 /// One upstream server and its connections.
@@ -88,17 +90,18 @@ impl Upstream {
     /// Says how far the call got, so that the caller knows whether the model may have run.
     pub(crate) async fn send(&self, call: Call) -> Result<Answer, UpstreamError> {
         let started = Instant::now();
-        let total = self.limits.total.map(|limit| started + limit);
+        let limits = call.limits.unwrap_or(self.limits);
+        let total = limits.total.map(|limit| started + limit);
         let mut request = call.into_request(self.host.as_ref().map_err(Clone::clone)?);
         loop {
             match self.pool.take() {
-                pool::Taken::Idle(exchange) => match exchange.send(request, &self.limits, started, total).await? {
+                pool::Taken::Idle(exchange) => match exchange.send(request, &limits, started, total).await? {
                     pool::Sent::Answer(answer) => return Ok(*answer),
                     pool::Sent::Unsent(back) => request = *back,
                 },
-                pool::Taken::Lane(lane) => return Box::pin(lane.send(request, &self.limits, started, total)).await,
+                pool::Taken::Lane(lane) => return Box::pin(lane.send(request, &limits, started, total)).await,
                 // Boxed: it is rare, and large.
-                pool::Taken::Nothing => return Box::pin(self.send_anew(request, started, total)).await,
+                pool::Taken::Nothing => return Box::pin(self.send_anew(request, limits, started, total)).await,
             }
         }
     }
@@ -107,20 +110,21 @@ impl Upstream {
     async fn send_anew(
         &self,
         request: http::Request<Segments>,
+        limits: TimeLimits,
         started: Instant,
         total: Option<Instant>,
     ) -> Result<Answer, UpstreamError> {
-        match connect::dial(&self.destination, self.limits.connect).await? {
+        match connect::dial(&self.destination, limits.connect).await? {
             connect::Dialled::Http1(io) => {
                 let exchange = pool::Exchange::start(io, &self.pool).await?;
-                match exchange.send(request, &self.limits, started, total).await? {
+                match exchange.send(request, &limits, started, total).await? {
                     pool::Sent::Answer(answer) => Ok(*answer),
                     pool::Sent::Unsent(_) => Err(UpstreamError::closed_before_request()),
                 }
             }
             connect::Dialled::Http2(io) => {
                 let lane = lane::Lane::start(io, &self.pool).await?;
-                lane.send(request, &self.limits, started, total).await
+                lane.send(request, &limits, started, total).await
             }
         }
     }

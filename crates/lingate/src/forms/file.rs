@@ -2,6 +2,7 @@
 //! seeds 001 and 003 adds where the file says nothing.
 
 use super::Draft;
+use super::ai_queue;
 use super::defaults::config_folder;
 use super::given::{Given, Value};
 use crate::failure::Failure;
@@ -17,7 +18,7 @@ const FILE_001: &str = "CM_OPEN_WEBUI_PROXY_CONFIG_FILE";
 const NAME_001: &str = "config.json";
 
 pub(super) fn draft(given: &Given<'_>) -> Result<Draft, Failure> {
-    let path = find(given)?;
+    let Some(path) = find(given)? else { return Ok(Draft { config: without_file(given)?, ..Draft::default() }) };
     let Loaded { mut config, warnings, format } = load(&path, given.env).map_err(Failure::Config)?;
     // The file was read a moment ago; what has gone since says nothing.
     let text = std::fs::read_to_string(&path).unwrap_or_default();
@@ -33,20 +34,31 @@ pub(super) fn draft(given: &Given<'_>) -> Result<Draft, Failure> {
     Ok(Draft { config, warnings, admin_named, file: Some(path), ..Draft::default() })
 }
 
-/// `--config`, `LINGATE_CONFIG`, seed 001's variable; else the first that exists of the usual places.
-fn find(given: &Given<'_>) -> Result<PathBuf, Failure> {
+/// Seed 003's environment alone says what is served.
+fn without_file(given: &Given<'_>) -> Result<Config, Failure> {
+    let mut config = Config::default();
+    seed003(&mut config, &Said(""), given)?;
+    Ok(config)
+}
+
+/// `--config`, `LINGATE_CONFIG`, seed 001's variable; else the first that exists of the usual places. `None`: seed
+/// 003's environment needs no file.
+fn find(given: &Given<'_>) -> Result<Option<PathBuf>, Failure> {
     if let Some(Value { text, .. }) = given.text(given.options.config.as_ref(), "config") {
-        return Ok(PathBuf::from(text));
+        return Ok(Some(PathBuf::from(text)));
     }
     let seed = |name: &str| given.env.var(name).filter(|text| !text.is_empty());
     if let Some(path) = seed(FILE_001) {
-        return Ok(PathBuf::from(path));
+        return Ok(Some(PathBuf::from(path)));
     }
     let own = config_folder(given.env).map(|folder| folder.join(NAME));
     let json = seed(PORT_001).map(|_| PathBuf::from(NAME_001));
     let places: Vec<PathBuf> = std::iter::once(PathBuf::from(NAME)).chain(own).chain(json).collect();
     if let Some(found) = places.iter().find(|path| path.exists()) {
-        return Ok(found.clone());
+        return Ok(Some(found.clone()));
+    }
+    if ai_queue::is_used(given)? {
+        return Ok(None);
     }
     let places = places.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ");
     Err(Failure::usage(format!(
@@ -71,7 +83,7 @@ fn seed003(config: &mut Config, said: &Said<'_>, given: &Given<'_>) -> Result<()
         let limit = parse_duration(&text).map_err(|error| Failure::usage(format!("TIMEOUT: {error}")))?;
         config.timeouts.first_byte = (!limit.is_zero()).then_some(limit);
     }
-    Ok(())
+    ai_queue::apply(config, given)
 }
 
 fn port(given: &Given<'_>, name: &str) -> Result<Option<u16>, Failure> {

@@ -10,6 +10,7 @@
 //! A form asked for by a flag wins over one asked for by a variable. Over what the form says go the options that
 //! override the file's values, see [`overrides`].
 
+mod ai_queue;
 mod defaults;
 mod file;
 mod given;

@@ -182,7 +182,7 @@ impl Server {
         self.phase.send_replace(Phase::Cut);
         // Sessions are written behind; a disk that hangs must not keep the program from ending.
         if tokio::time::timeout(self.limits.last_bytes, self.gateway.flush()).await.is_err() {
-            tracing::warn!("the sign-in sessions could not be written in time");
+            tracing::warn!("sign-in sessions could not be written, or jobs cancelled, in time");
         }
         if let Some(store) = self.store.take() {
             store.close().await;
