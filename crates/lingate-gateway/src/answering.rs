@@ -1,7 +1,7 @@
 //! From the upstream's answer to the client's: relay or re-encode, whole or streamed.
 
 use crate::body::Body;
-use crate::error::{FIRST_TOKEN_TIMEOUT, Failure};
+use crate::error::{Class, Failure};
 use crate::ingress::request_id::RequestId;
 use crate::outgoing::Outgoing;
 use crate::pump::{FirstToken, Pump, Sink, Source, Stop, Way, from_upstream, stamp};
@@ -176,11 +176,7 @@ async fn stream(
     };
     let mut pump = Box::new(Pump::new(source, sink));
     let failure = match pump.prime(client.holdback()).await {
-        Err(error) => {
-            // Of an answer that is late, the model may still be at work.
-            let try_next = error.code.as_deref() != Some(FIRST_TOKEN_TIMEOUT);
-            Some(Failure { try_next, headers: headers.clone(), ..Failure::of(error) })
-        }
+        Err(failure) => Some(failure.with_headers(headers.clone())),
         Ok(()) if client.refuse_empty && pump.is_empty() => Some(no_content()),
         Ok(()) => None,
     };
@@ -213,7 +209,7 @@ fn relay_whole(
     };
     observe(&events, recorder);
     if let Some(error) = error_of(&events) {
-        return Err(Failure { try_next: true, headers, ..Failure::of(error.clone()) });
+        return Err(said_inside(error).with_headers(headers));
     }
     if client.refuse_empty && !has_content(&events) {
         return Err(no_content());
@@ -243,7 +239,7 @@ fn whole(
     }
     observe(&events, recorder);
     if let Some(error) = error_of(&events) {
-        return Err(Failure { try_next: true, headers, ..Failure::of(error.clone()) });
+        return Err(said_inside(error).with_headers(headers));
     }
     if client.refuse_empty && !has_content(&events) {
         return Err(no_content());
@@ -302,6 +298,11 @@ fn error_of(events: &[Event]) -> Option<&ApiError> {
     })
 }
 
+/// An error in place of an answer, under status 200.
+fn said_inside(error: &ApiError) -> Failure {
+    Failure::new(Class::of_first_event(error.status), error.clone())
+}
+
 fn has_content(events: &[Event]) -> bool {
     events.iter().any(|event| {
         matches!(event, Event::Text(_) | Event::Refusal(_) | Event::ToolCallStart { .. } | Event::Reasoning(_))
@@ -310,17 +311,17 @@ fn has_content(events: &[Event]) -> bool {
 
 fn no_content() -> Failure {
     let error = ApiError::upstream("the upstream gave an empty answer").with_code("empty_answer");
-    Failure { try_next: true, ..Failure::of(error) }
+    Failure::new(Class::Empty, error)
 }
 
 pub(crate) fn not_an_api() -> Failure {
     let error = ApiError::upstream("the upstream answered with a web page, not an API").with_code("upstream_not_api");
-    Failure { try_next: true, ..Failure::of(error) }
+    Failure::new(Class::NotAnApi, error)
 }
 
-/// A connection that broke while a whole answer was read: the model ran, so nothing is tried again.
+/// A connection that broke while a whole answer was read: the model ran.
 pub(crate) fn broken(error: &crate::upstream::UpstreamError) -> Failure {
-    Failure::of(from_upstream(error))
+    Failure::new(Class::AfterSend, from_upstream(error))
 }
 
 /// An answer whose status is not 200: the error in the client's dialect, the upstream's own body where that is
@@ -329,12 +330,12 @@ pub(crate) async fn refusal(dialect: &dyn Dialect, max_error_body: u64, answer: 
     let status = answer.parts.status.as_u16();
     if answer.parts.status.is_redirection() {
         let error = ApiError::upstream("the upstream answered with a redirect").with_code("upstream_redirect");
-        return Failure { try_next: true, ..Failure::of(error) };
+        return Failure::new(Class::NotAnApi, error);
     }
     if answer.parts.status.is_success() {
         let message = format!("the upstream answered with status {status}");
         let error = ApiError::upstream(message).with_code("upstream_not_api");
-        return Failure { try_next: true, ..Failure::of(error) };
+        return Failure::new(Class::NotAnApi, error);
     }
     let body = answer.body.collect(max_error_body).await.unwrap_or_default();
     let mut error = dialect.decode_error(status, &body);
@@ -345,8 +346,7 @@ pub(crate) async fn refusal(dialect: &dyn Dialect, max_error_body: u64, answer: 
         error.code = Some("upstream_auth".to_owned());
         error.message = format!("the upstream refused the gateway's credential: {}", error.message);
     }
-    let try_next = matches!(status, 401 | 403 | 408 | 429) || status >= 500;
-    Failure { headers, try_next, ..Failure::of(error) }
+    Failure::new(Class::of_status(status), error).with_headers(headers)
 }
 
 /// Headers of an upstream that a client may see: limits and when to come back.

@@ -1,5 +1,5 @@
-//! One try at one target, as a value of its own: it can go on inside the answer's body when the client's head had
-//! to go out before the upstream's came.
+//! One attempt at one target, as a value of its own: it can stand beside another one, and go on inside the answer's
+//! body when the client's head had to go out before the upstream's came.
 
 use crate::answering::{Answered, Client, answer, fallback, stream_type};
 use crate::body::Body;
@@ -7,8 +7,10 @@ use crate::endpoint::EndpointCall;
 use crate::error::Failure;
 use crate::outgoing::Outgoing;
 use crate::pump::{Silence, Stop, StopWatch, shutting_down, stamp};
-use crate::recorder::Recorder;
+use crate::recorder::{Made, Recorder};
+use crate::route::Turn;
 use crate::snapshot::VirtualModel;
+use crate::telemetry::Outcome;
 use bytes::Bytes;
 use http::HeaderMap;
 use lingate_codec::dialect::StreamEncoder;
@@ -17,56 +19,114 @@ use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
-/// All that a try needs; it borrows nothing of the request.
+/// All that an attempt needs; it borrows nothing of the request.
 pub(crate) struct Attempt {
     pub(crate) client: Arc<Client>,
     pub(crate) model: Arc<VirtualModel>,
-    /// Which of the model's targets.
-    pub(crate) target: usize,
+    /// Whom it asks.
+    pub(crate) turn: Turn,
+    /// What is waited before.
+    pub(crate) pause: Duration,
     pub(crate) call: EndpointCall,
     pub(crate) outgoing: Outgoing,
     pub(crate) recorder: Option<Recorder>,
     pub(crate) stop: Stop,
 }
 
-/// What came of a try. The recorder comes back where no stream took it.
+/// What came of an attempt. The recorder comes back where no stream took it.
 pub(crate) struct Ended {
     pub(crate) result: Result<Answered, Failure>,
     pub(crate) recorder: Option<Recorder>,
+    /// Which of the model's targets it was.
+    pub(crate) target: usize,
+    /// The attempt beside it, which had failed before.
+    pub(crate) other: Option<(usize, Failure)>,
 }
 
-/// A try under way that can move into a body.
-pub(crate) type Running = Pin<Box<dyn Future<Output = Ended> + Send>>;
+/// An attempt under way that can move into a body.
+type Running = Pin<Box<dyn Future<Output = Ended> + Send>>;
 
 impl Attempt {
     async fn run(self) -> Ended {
-        let Self { client, model, target, call, outgoing, mut recorder, stop } = self;
-        let target = &model.targets[target];
+        let Self { client, model, turn, pause, call, outgoing, mut recorder, stop } = self;
+        if !pause.is_zero() {
+            tokio::time::sleep(pause).await;
+        }
+        let index = turn.target;
+        let target = &model.targets[index];
         let result = match target.endpoint.call(call).await {
             Ok(reply) => answer(&client, target, &outgoing, reply, &mut recorder, &stop).await,
             Err(failure) => Err(failure),
         };
-        Ended { result, recorder }
+        turn.ended(&model, result.as_ref().map(|_| ()));
+        Ended { result, recorder, target: index, other: None }
     }
 }
 
-/// Makes a try and waits for its end, but no longer than the client may hear nothing.
-///
-/// # Errors
-/// The client has heard nothing for too long: the try itself, still under way.
-// No `async fn`: the try goes into its box at once, and takes no room in the future of a request that wants no stream.
-pub(crate) fn unless_silent(
-    attempt: Attempt,
-    silence: &mut Silence,
-) -> impl Future<Output = Result<Ended, Running>> + Send {
-    let mut running: Running = Box::pin(attempt.run());
-    async move {
-        let ended = poll_fn(|cx| match running.as_mut().poll(cx) {
-            Poll::Ready(ended) => Poll::Ready(Some(ended)),
-            Poll::Pending => silence.poll(cx).map(|()| None),
-        });
-        ended.await.ok_or(running)
+impl Ended {
+    fn recorder(&mut self) -> Option<&mut Recorder> {
+        match &mut self.result {
+            Ok(Answered { body: Body::Stream(pump), .. }) => Some(pump.recorder()),
+            _ => self.recorder.as_mut(),
+        }
+    }
+
+    fn status(&self) -> u16 {
+        self.result.as_ref().err().map_or(0, |failure| failure.error.status)
+    }
+}
+
+/// An attempt under way, and perhaps another one beside it. The first that has the beginning of an answer wins; the
+/// other is dropped, which closes its connection.
+pub(crate) struct Race {
+    running: [Option<(usize, Running)>; 2],
+    lost: Option<Ended>,
+}
+
+impl Race {
+    /// Begins with one.
+    pub(crate) fn new(attempt: Attempt) -> Self {
+        Self { running: [Some((attempt.turn.target, Box::pin(attempt.run()))), None], lost: None }
+    }
+
+    /// Another one joins.
+    pub(crate) fn join(&mut self, attempt: Attempt) {
+        self.running[1] = Some((attempt.turn.target, Box::pin(attempt.run())));
+    }
+
+    /// Ready with the winner; if both failed, with the one that did so last.
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Ended> {
+        for lane in 0..2 {
+            let Some((_, running)) = &mut self.running[lane] else { continue };
+            let Poll::Ready(ended) = running.as_mut().poll(cx) else { continue };
+            self.running[lane] = None;
+            let has_other = self.running[1 - lane].is_some();
+            if ended.result.is_err() && has_other {
+                self.lost = Some(ended);
+                continue;
+            }
+            return Poll::Ready(self.won(ended, 1 - lane));
+        }
+        Poll::Pending
+    }
+
+    fn won(&mut self, mut winner: Ended, other: usize) -> Ended {
+        let lost = self.lost.take();
+        let made = match (&lost, &self.running[other]) {
+            (Some(lost), _) => Some(Made { target: lost.target, outcome: Outcome::Error, status: lost.status() }),
+            (None, Some((target, _))) => Some(Made { target: *target, outcome: Outcome::Cancelled, status: 0 }),
+            (None, None) => None,
+        };
+        if let (Some(made), Some(recorder)) = (made, winner.recorder()) {
+            // Before the other one is dropped, which else would speak for the request.
+            recorder.speaks();
+            recorder.attempted(made);
+        }
+        self.running[other] = None;
+        winner.other = lost.and_then(|lost| Some((lost.target, lost.result.err()?)));
+        winner
     }
 }
 
@@ -108,14 +168,14 @@ pub(crate) enum Waited {
 impl Waiting {
     /// The first sign of life is due at once.
     pub(crate) fn new(
-        running: Running,
+        race: Race,
         silence: Option<Silence>,
         client: Arc<Client>,
         model: Arc<VirtualModel>,
         stop: &Stop,
     ) -> Self {
         let encoder = client.dialect.stream_encoder(client.context());
-        let rest = Box::pin(rest(running, client.clone(), model));
+        let rest = Box::pin(rest(race, client.clone(), model));
         Self { rest, silence, client, encoder, stop: stop.watch(), due: true }
     }
 
@@ -160,8 +220,8 @@ impl Waiting {
 }
 
 /// The rest of a stream whose head is out.
-async fn rest(running: Running, client: Arc<Client>, model: Arc<VirtualModel>) -> Result<Body, ApiError> {
-    let Ended { result, mut recorder } = running.await;
+async fn rest(mut race: Race, client: Arc<Client>, model: Arc<VirtualModel>) -> Result<Body, ApiError> {
+    let Ended { result, mut recorder, .. } = poll_fn(|cx| race.poll(cx)).await;
     let answered = match result {
         Ok(answered) => answered,
         Err(failure) => in_place_of(&failure, &model, &client, &mut recorder).ok_or(failure.error)?,

@@ -1,32 +1,26 @@
 //! A chat request: find the model, try its targets, answer.
 
-use crate::answering::{Answered, Client, answer};
-use crate::attempt::{Attempt, Waiting, in_place_of, unless_silent};
+use crate::answering::Client;
+use crate::attempt::in_place_of;
 use crate::body::Body;
-use crate::endpoint::EndpointCall;
 use crate::error::Failure;
-use crate::headers::{self, ATTEMPTS, DROPPED, ENDPOINT, FALLBACK, OVERFLOW, WARNING};
-use crate::outgoing::{Incoming, Outgoing, prepare};
+use crate::headers::{self, ATTEMPTS, ENDPOINT, FALLBACK, OVERFLOW};
+use crate::outgoing::Incoming;
 use crate::overflow;
 use crate::own::json;
 use crate::pipeline::{Exchange, Served};
-use crate::pump::{Silence, stamp};
-use crate::recorder::{Place, Recorder};
+use crate::pump::stamp;
+use crate::recorder::Recorder;
 use crate::responses;
-use crate::snapshot::{Target, VirtualModel};
+use crate::snapshot::VirtualModel;
+use crate::told::bare;
+use crate::tries::Tries;
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Response, header};
+use http::{HeaderValue, Response};
 use lingate_codec::dialect::{DialectId, Envelope};
 use lingate_codec::ir::{ApiError, Operation};
 use lingate_config::ResponseModel;
 use std::sync::Arc;
-use std::time::Duration;
-
-/// The longest `x-lingate-dropped`.
-const DROPPED_CAP: usize = 1024;
-
-/// A client whose request became a job hears so soon that it lives: the job may have to wait for a machine.
-const JOB_SIGN: Duration = Duration::from_secs(1);
 
 /// Answers a chat or generate request.
 pub(crate) async fn serve(exchange: &Exchange<'_>, dialect: DialectId, operation: Operation, body: Bytes) -> Served {
@@ -50,17 +44,24 @@ pub(crate) async fn serve(exchange: &Exchange<'_>, dialect: DialectId, operation
         return Ok(response);
     }
     let mut recorder = Some(Recorder::new(exchange.started, exchange.id, client.model.clone(), envelope.stream));
+    let tries = Tries { exchange, incoming: &incoming, model: &model, client: &client };
     let answered = match model.config.overflow_to {
-        None => attempts(exchange, &incoming, &model, &client, &mut recorder).await,
+        None => tries.run(&mut recorder).await,
         // Boxed: it is rare.
-        Some(_) => Box::pin(overflowing(exchange, &incoming, &model, &client, &mut recorder)).await,
+        Some(_) => Box::pin(overflowing(&tries, &mut recorder)).await,
     };
     match answered {
         Ok(response) => Ok(kept(&client, response).await),
         Err(failure) => match in_place_of(&failure, &model, &client, &mut recorder) {
             Some(answered) => {
                 let mut response = bare(answered);
-                response.headers_mut().insert(FALLBACK, HeaderValue::from_static("1"));
+                let headers = response.headers_mut();
+                headers.insert(FALLBACK, HeaderValue::from_static("1"));
+                for name in [ENDPOINT, ATTEMPTS] {
+                    if let Some(value) = failure.headers.get(&name) {
+                        headers.insert(name, value.clone());
+                    }
+                }
                 Ok(kept(&client, response).await)
             }
             None => Err(failure),
@@ -68,22 +69,17 @@ pub(crate) async fn serve(exchange: &Exchange<'_>, dialect: DialectId, operation
     }
 }
 
-/// As [`attempts`], for a model that has a larger one to go to when a request is too long for it.
-async fn overflowing(
-    exchange: &Exchange<'_>,
-    incoming: &Incoming<'_>,
-    model: &Arc<VirtualModel>,
-    client: &Arc<Client>,
-    recorder: &mut Option<Recorder>,
-) -> Served {
+/// As [`Tries::run`], for a model that has a larger one to go to when a request is too long for it.
+async fn overflowing(tries: &Tries<'_>, recorder: &mut Option<Recorder>) -> Served {
+    let Tries { exchange, incoming, model, client } = *tries;
     let mut serving = overflow::choose(exchange, incoming, model);
-    let mut answered = attempts(exchange, incoming, &serving, client, recorder).await;
+    let mut answered = Tries { model: &serving, ..*tries }.run(recorder).await;
     // As often as there are models: a checked configuration has no cycles.
     for _ in 0..exchange.snapshot.models.len() {
         let Err(failure) = &answered else { break };
         let Some(larger) = overflow::after(exchange, incoming, &serving, failure) else { break };
         serving = larger.clone();
-        answered = attempts(exchange, incoming, &serving, client, recorder).await;
+        answered = Tries { exchange, incoming, model: &serving, client }.run(recorder).await;
     }
     match HeaderValue::try_from(&serving.config.name) {
         Ok(name) if !Arc::ptr_eq(&serving, model) => match answered {
@@ -103,111 +99,6 @@ async fn kept(client: &Client, response: Response<Body>) -> Response<Body> {
         Some(keep) => Box::pin(keep.response(response)).await,
         None => response,
     }
-}
-
-/// Tries targets, best first, until one answers or the attempts are used up. A client that wants a stream and has
-/// heard nothing for too long gets its head and a sign of life; the attempt of that moment is then the last one.
-async fn attempts(
-    exchange: &Exchange<'_>,
-    incoming: &Incoming<'_>,
-    model: &Arc<VirtualModel>,
-    client: &Arc<Client>,
-    recorder: &mut Option<Recorder>,
-) -> Served {
-    let mut attempts = usize::try_from(model.config.retry.attempts).unwrap_or(1).max(1);
-    let mut silence = client.keep_alive.filter(|_| client.stream).map(Silence::new);
-    let mut number = 0;
-    loop {
-        let index = number % model.targets.len();
-        let index = model.order().nth(index).unwrap_or(index);
-        number += 1;
-        let target = &model.targets[index];
-        let known = |name: &str| exchange.gateway.lists.context_now(&exchange.snapshot, &target.endpoint, name);
-        let outgoing = prepare(incoming, model, target, &known)?;
-        if let Some(recorder) = recorder {
-            recorder.attempt(Place { model: model.clone(), target: index });
-        }
-        let told = Told::new(target, &outgoing.lost, number).warning(outgoing.warning.as_deref());
-        let result = match &mut silence {
-            None => attempt(exchange, model, target, client, &outgoing, recorder).await,
-            Some(patience) => {
-                if target.endpoint.backend.jobs {
-                    patience.first_within(JOB_SIGN);
-                }
-                let heard = unless_silent(
-                    Attempt {
-                        client: client.clone(),
-                        model: model.clone(),
-                        target: index,
-                        call: call(exchange, model, target, &outgoing),
-                        outgoing,
-                        recorder: recorder.take(),
-                        stop: exchange.gateway.stop.clone(),
-                    },
-                    patience,
-                );
-                match heard.await {
-                    Ok(ended) => {
-                        *recorder = ended.recorder;
-                        ended.result
-                    }
-                    Err(running) => {
-                        let stop = &exchange.gateway.stop;
-                        let waiting = Waiting::new(running, silence, client.clone(), model.clone(), stop);
-                        return Ok(told.respond(waiting.answered()));
-                    }
-                }
-            }
-        };
-        let failure = match result {
-            Ok(mut answered) => {
-                if let Body::Stream(pump) = &mut answered.body {
-                    pump.watch_silence(silence);
-                }
-                return Ok(told.respond(answered));
-            }
-            Err(failure) => failure,
-        };
-        let again = number % model.targets.len() < number && model.targets.len() == 1;
-        // What was not sent costs no attempt while there are others to try.
-        attempts += usize::from(failure.is_own_limit() && number < model.targets.len());
-        // The same upstream is not pressed when it says that it is busy.
-        let busy = failure.error.status == 429 || failure.is_own_limit();
-        if !failure.try_next || number >= attempts || (again && busy) {
-            return Err(failure);
-        }
-        if failure.is_own_limit() {
-            continue;
-        }
-        tokio::time::sleep(pause(number, exchange)).await;
-    }
-}
-
-/// Jittered back-off before the next attempt: 50 to 100 ms, doubling.
-pub(crate) fn pause(number: usize, exchange: &Exchange<'_>) -> Duration {
-    let jitter = u64::from(exchange.unix.subsec_micros() % 50);
-    Duration::from_millis((50 + jitter) << number.min(5).saturating_sub(1))
-}
-
-fn call(exchange: &Exchange<'_>, model: &VirtualModel, target: &Target, outgoing: &Outgoing) -> EndpointCall {
-    let mut call = EndpointCall::work(outgoing.path.clone(), outgoing.body.clone());
-    call.limits = target.call_limits(outgoing.stream);
-    headers::pass(&exchange.parts.headers, outgoing.relay, model, &mut call.headers);
-    call.job_status = model.config.job_status;
-    call
-}
-
-/// Makes a try and waits for its end, however long that takes.
-async fn attempt(
-    exchange: &Exchange<'_>,
-    model: &VirtualModel,
-    target: &Target,
-    client: &Arc<Client>,
-    outgoing: &Outgoing,
-    recorder: &mut Option<Recorder>,
-) -> Result<Answered, Failure> {
-    let reply = target.endpoint.call(call(exchange, model, target, outgoing)).await?;
-    answer(client, target, outgoing, reply, recorder, &exchange.gateway.stop).await
 }
 
 fn client(
@@ -240,77 +131,6 @@ fn client(
         refuse_empty: model.config.retry.on_empty,
         keep: None,
     }
-}
-
-/// What lingate says of how an answer came about.
-struct Told {
-    endpoint: HeaderValue,
-    attempts: usize,
-    dropped: Option<HeaderValue>,
-    warning: Option<HeaderValue>,
-}
-
-impl Told {
-    fn new(target: &Target, lost: &[String], attempts: usize) -> Self {
-        Self { endpoint: target.endpoint.shown_name().clone(), attempts, dropped: dropped(lost), warning: None }
-    }
-
-    fn warning(self, warning: Option<&str>) -> Self {
-        Self { warning: warning.and_then(|warning| HeaderValue::try_from(warning).ok()), ..self }
-    }
-
-    fn respond(self, answered: Answered) -> Response<Body> {
-        let mut response = bare(answered);
-        self.tell(response.headers_mut());
-        response
-    }
-
-    fn tell(self, headers: &mut HeaderMap) {
-        headers.insert(ENDPOINT, self.endpoint);
-        let attempts = if self.attempts == 1 { HeaderValue::from_static("1") } else { self.attempts.into() };
-        headers.insert(ATTEMPTS, attempts);
-        if let Some(value) = self.dropped {
-            headers.insert(DROPPED, value);
-        }
-        if let Some(value) = self.warning {
-            headers.insert(WARNING, value);
-        }
-    }
-}
-
-/// Says in an answer's headers how it came about.
-pub(crate) fn tell(headers: &mut HeaderMap, target: &Target, lost: &[String], attempts: usize) {
-    Told::new(target, lost, attempts).tell(headers);
-}
-
-fn bare(answered: Answered) -> Response<Body> {
-    let mut response = Response::new(answered.body);
-    let streamed = matches!(response.body(), Body::Stream(_) | Body::Waiting(_));
-    let headers = response.headers_mut();
-    *headers = answered.headers;
-    // Room for what is added on the way out, as a rule.
-    headers.reserve(6);
-    if streamed {
-        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-    }
-    headers.insert(header::CONTENT_TYPE, answered.content_type);
-    response
-}
-
-/// The list of lost members: at most 1 KiB, then how many more.
-fn dropped(lost: &[String]) -> Option<HeaderValue> {
-    let mut text = String::new();
-    for (index, path) in lost.iter().enumerate() {
-        if text.len() + path.len() + 1 > DROPPED_CAP {
-            text.push_str(&format!(",+{}", lost.len() - index));
-            break;
-        }
-        if index > 0 {
-            text.push(',');
-        }
-        text.extend(path.chars().map(|c| if c.is_ascii_graphic() { c } else { '?' }));
-    }
-    if text.is_empty() { None } else { HeaderValue::try_from(text).ok() }
 }
 
 /// The answer to a client that only wants a model loaded, where there is nothing to load.

@@ -12,9 +12,11 @@ pub(crate) use limits::CallLimits;
 
 use crate::backend::openwebui::{self, Session};
 use crate::backend::{self, Backend};
-use crate::error::Failure;
+use crate::error::{Class, Failure};
 use crate::job::{Ask, Jobs};
+use crate::route::Breaker;
 use crate::secrets::Secrets;
+use crate::telemetry::Metrics;
 use crate::upstream::{
     Answer, AnswerBody, Call, Destination, Phase, Segments, TimeLimits, TlsFiles, Upstream, UpstreamError,
     client_config,
@@ -62,6 +64,7 @@ pub struct Endpoint {
     health: Option<Health>,
     shown_name: HeaderValue,
     secrets: Secrets,
+    breaker: Arc<Breaker>,
     /// How its answers are limited.
     max_error_body: u64,
     /// Limits that its connections do not know of themselves.
@@ -154,6 +157,7 @@ impl Endpoint {
         whole: &Config,
         proxies: &Arc<Matcher>,
         cache: &SealedCache,
+        metrics: &Metrics,
     ) -> Result<Self, String> {
         let backend = backend::backend(config)
             .ok_or_else(|| format!("endpoints.{}.type: {} is not built yet", config.name, config.kind))?;
@@ -185,6 +189,7 @@ impl Endpoint {
             health: None,
             shown_name: HeaderValue::try_from(config.name.as_str()).unwrap_or(HeaderValue::from_static("?")),
             secrets: Secrets::of(config),
+            breaker: Breaker::new(config.breaker, metrics.circuit(&config.name)),
             max_error_body: whole.max_error_body,
             limits: CallLimits::of_endpoint(whole, config),
             config: config.clone(),
@@ -199,6 +204,11 @@ impl Endpoint {
     /// Its name as a header's value.
     pub fn shown_name(&self) -> &HeaderValue {
         &self.shown_name
+    }
+
+    /// Its circuit.
+    pub(crate) fn breaker(&self) -> &Arc<Breaker> {
+        &self.breaker
     }
 
     /// Waits until its sign-in session is on disk, and what nobody waits for any more is cancelled.
@@ -229,7 +239,7 @@ impl Endpoint {
     /// session is over.
     ///
     /// # Errors
-    /// Says whether another target may be tried.
+    /// Says how far the call got.
     pub async fn call(&self, call: EndpointCall) -> Result<Answer, Failure> {
         match &self.gate {
             // Boxed: most endpoints have no limits.
@@ -339,7 +349,7 @@ impl Endpoint {
         };
         session.token(post).await.map_err(|error| {
             let told = ApiError::new(error.status.as_u16(), error.message).with_code(error.code);
-            let failure = Failure { try_next: true, ..Failure::of(told) };
+            let failure = Failure::new(Class::Unsent, told);
             match error.retry_after {
                 Some(seconds) => failure.with_retry_after(seconds),
                 None => failure,
@@ -379,8 +389,11 @@ impl Endpoint {
 }
 
 pub(crate) fn failure(error: &UpstreamError) -> Failure {
-    let try_next = error.phase == Phase::Connect;
-    Failure { try_next, ..Failure::of(crate::pump::from_upstream(error)) }
+    let class = match error.phase {
+        Phase::Connect => Class::Unsent,
+        Phase::Sent | Phase::Answering => Class::AfterSend,
+    };
+    Failure::new(class, crate::pump::from_upstream(error))
 }
 
 fn transport(

@@ -25,6 +25,8 @@ mod route;
 mod secrets;
 mod snapshot;
 mod telemetry;
+mod told;
+mod tries;
 mod upstream;
 
 pub use body::{Body, BrokenOff};

@@ -1,11 +1,17 @@
 //! Further OpenAI paths, relayed unread: audio, images, moderations, files … to the endpoint of the model that
 //! body, form field, query or `x-model-id` names.
 
+use crate::answering;
 use crate::body::Body;
 use crate::endpoint::{EndpointCall, Path};
+use crate::error::{Class, Failure};
+use crate::headers::{ATTEMPTS, ENDPOINT};
 use crate::ingress::multipart;
 use crate::pipeline::{Exchange, Served};
+use crate::route;
 use crate::snapshot::Target;
+use crate::told::Told;
+use crate::tries;
 use crate::upstream::Segments;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, Response, header};
@@ -25,50 +31,102 @@ enum Named {
     Outside,
 }
 
-/// Relays a request to `path` below the API root.
+/// What came of one attempt: an answer to pass on, and the failure that it stands for if it is a refusal.
+struct Passed {
+    response: Response<Body>,
+    refused: Option<Failure>,
+}
+
+/// Relays a request to `path` below the API root, to the next target where one fails.
 pub(crate) async fn serve(exchange: &Exchange<'_>, path: &str, body: Bytes) -> Served {
-    let (named, model) = find_model(exchange, &body)?;
-    let found = exchange.find_model(&model).await?;
-    let target = found
-        .order()
-        .map(|index| &found.targets[index])
-        .find(|target| target.endpoint.backend.openai_paths)
-        .ok_or_else(|| ApiError::new(404, format!("no endpoint of model `{model}` serves /v1{path}")))?;
-    let real = if target.model.is_empty() { model.as_ref() } else { target.model.as_str() };
-    let call = EndpointCall {
+    let (named, asked) = find_model(exchange, &body)?;
+    let model = exchange.find_model(&asked).await?;
+    let targets = model.targets.iter().enumerate();
+    let able: Vec<usize> = targets.filter(|(_, t)| t.endpoint.backend.openai_paths).map(|(index, _)| index).collect();
+    if able.is_empty() {
+        return Err(ApiError::new(404, format!("no endpoint of model `{asked}` serves /v1{path}")).into());
+    }
+    // Files and batches live at one endpoint: what a client asks of these paths stays together.
+    let key = || route::conversation_key(&model.config.name, exchange.client_key.as_deref(), None);
+    let mut walk = tries::walk(exchange, &model, Some(&able), &key);
+    loop {
+        let turn = walk.turn();
+        let index = turn.target;
+        let target = &model.targets[index];
+        let call = call(exchange, target, path, &asked, &named, &body)?;
+        let (mut failure, response) = match relay(exchange, target, call).await {
+            Ok(Passed { mut response, refused: None }) => {
+                turn.ended(&model, Ok(()));
+                Told::new(target, &[], None).tell(response.headers_mut(), walk.number());
+                return Ok(response);
+            }
+            Ok(Passed { response, refused: Some(failure) }) => (failure, Some(response)),
+            Err(failure) => (failure, None),
+        };
+        turn.ended(&model, Err(&failure));
+        match tries::after_failure(exchange, &mut walk, &model, index, &mut failure) {
+            Some(pause) => tokio::time::sleep(pause).await,
+            // The upstream's own words, but for when to come back.
+            None => return response.map(|response| told_last(response, &failure)).ok_or(failure),
+        }
+    }
+}
+
+fn told_last(mut response: Response<Body>, failure: &Failure) -> Response<Body> {
+    for name in [header::RETRY_AFTER, ENDPOINT, ATTEMPTS] {
+        if let Some(value) = failure.headers.get(&name) {
+            response.headers_mut().insert(name, value.clone());
+        }
+    }
+    response
+}
+
+fn call(
+    exchange: &Exchange<'_>,
+    target: &Target,
+    path: &str,
+    asked: &str,
+    named: &Named,
+    body: &Bytes,
+) -> Result<EndpointCall, ApiError> {
+    let real = if target.model.is_empty() { asked } else { target.model.as_str() };
+    Ok(EndpointCall {
         method: exchange.parts.method.clone(),
         path: Path::Root(path.to_owned()),
-        query: query(exchange.parts.uri.query().unwrap_or_default(), &model, real),
+        query: query(exchange.parts.uri.query().unwrap_or_default(), asked, real),
         json: false,
         limits: target.call_limits(false),
         work: exchange.parts.method == http::Method::POST,
         headers: passed(&exchange.parts.headers),
         body: renamed(named, real, body.clone())?,
         job_status: false,
-    };
-    drop(model);
-    relay(exchange, target, call).await
+    })
 }
 
-async fn relay(exchange: &Exchange<'_>, target: &Target, call: EndpointCall) -> Served {
+async fn relay(exchange: &Exchange<'_>, target: &Target, call: EndpointCall) -> Result<Passed, Failure> {
     let answer = target.endpoint.call(call).await?;
     let (parts, body) = (answer.parts, answer.body);
     if parts.status.is_redirection() {
         let error = ApiError::upstream("the upstream answered with a redirect").with_code("upstream_redirect");
-        return Err(error.into());
+        return Err(Failure::new(Class::NotAnApi, error));
     }
     if parts.status == http::StatusCode::UNAUTHORIZED {
         let error = ApiError::upstream("the upstream refused the gateway's credential").with_code("upstream_auth");
-        return Err(error.into());
+        return Err(Failure::new(Class::Denied, error));
     }
+    let status = parts.status.as_u16();
+    let mut refused = None;
     // Error bodies are short; they are read to make sure that no credential is quoted in them.
     let body = if parts.status.is_success() {
         Body::Unread(Box::new(body))
     } else {
         let bytes = body.collect(exchange.snapshot.config.max_error_body).await.unwrap_or_default();
+        let failure = Failure::new(Class::of_status(status), ApiError::new(status, "the upstream refused the request"));
+        let failure = failure.with_headers(answering::forwarded(&parts.headers));
         if target.endpoint.secrets().are_in(&bytes) {
-            return Err(ApiError::new(parts.status.as_u16(), "the upstream refused the request").into());
+            return Err(failure);
         }
+        refused = Some(failure);
         Body::Whole(bytes)
     };
     let mut response = Response::new(body);
@@ -80,8 +138,7 @@ async fn relay(exchange: &Exchange<'_>, target: &Target, call: EndpointCall) -> 
             response.headers_mut().append(name.clone(), value.clone());
         }
     }
-    response.headers_mut().insert("x-lingate-endpoint", target.endpoint.shown_name().clone());
-    Ok(response)
+    Ok(Passed { response, refused })
 }
 
 fn find_model<'b>(exchange: &Exchange<'_>, body: &'b Bytes) -> Result<(Named, Cow<'b, str>), ApiError> {
@@ -123,7 +180,7 @@ fn form(content_type: &str, body: &[u8]) -> Named {
 }
 
 /// The body with the model's real name; every other byte stays.
-fn renamed(named: Named, real: &str, body: Bytes) -> Result<Segments, ApiError> {
+fn renamed(named: &Named, real: &str, body: Bytes) -> Result<Segments, ApiError> {
     match named {
         Named::Outside => Ok(body.into()),
         Named::Form(range) => Ok(Segments::new(vec![

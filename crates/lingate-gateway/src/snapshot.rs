@@ -5,6 +5,7 @@ use crate::endpoint::{CallLimits, Endpoint};
 use crate::ingress::cors::Cors;
 use crate::ingress::credential::{KeyEntry, KeyHash, KeyRing};
 use crate::ingress::limit::Limit;
+use crate::route::{ModelState, TargetState, seed};
 use crate::telemetry::{Metrics, TargetMetrics};
 use hyper_util::client::proxy::matcher::Matcher;
 use lingate_config::{ClientAuth, ClientKey, Config, ExposeModels, KeySecret, resolve_client_auth};
@@ -41,6 +42,8 @@ pub struct VirtualModel {
     pub config: lingate_config::VirtualModel,
     /// Where it goes, best first; never empty.
     pub targets: Vec<Target>,
+    /// What its requests share; it lasts over reloads.
+    pub(crate) state: Arc<ModelState>,
 }
 
 /// A target of a virtual model.
@@ -50,8 +53,16 @@ pub struct Target {
     pub endpoint: Arc<Endpoint>,
     /// The model's name there; empty: the name that was asked for.
     pub model: String,
+    /// Higher wins.
+    pub priority: i32,
+    /// Its share among equals; 0: only when nothing else is left.
+    pub weight: u32,
+    /// What stands for it wherever it is in the list.
+    pub seed: u64,
     /// Its metrics.
     pub metrics: TargetMetrics,
+    /// What its requests share; it lasts over reloads.
+    pub(crate) state: Arc<TargetState>,
     /// Its time limits, where they are not the connections' own.
     pub(crate) limits: Option<CallLimits>,
 }
@@ -80,7 +91,8 @@ impl Snapshot {
             endpoints.push(match before.and_then(|before| before.unchanged(endpoint, &config)) {
                 Some(kept) => kept,
                 None => {
-                    let new = Endpoint::new(endpoint, &config, &lasting.proxies, &lasting.cache)?;
+                    let (proxies, cache, metrics) = (&lasting.proxies, &lasting.cache, &lasting.metrics);
+                    let new = Endpoint::new(endpoint, &config, proxies, cache, metrics)?;
                     let old = before.and_then(|before| before.endpoint(&endpoint.name));
                     Arc::new(new.with_state(&lasting.metrics, old))
                 }
@@ -89,14 +101,17 @@ impl Snapshot {
         endpoints.sort_by_key(|endpoint| std::cmp::Reverse(endpoint.config.priority));
         let (mut models, mut names) = (HashMap::new(), Vec::new());
         for model in config.virtual_models.iter().filter(|model| model.enabled) {
-            let targets = targets(&config, model, &endpoints, &lasting.metrics);
+            let old = before.and_then(|before| before.models.get(&model.name));
+            let targets = targets(&config, model, &endpoints, &lasting.metrics, old);
             if targets.is_empty() {
                 continue;
             }
             if model.name != "*" {
                 names.push(model.name.clone());
             }
-            models.insert(model.name.clone(), Arc::new(VirtualModel { config: model.clone(), targets }));
+            let fresh = || Arc::new(ModelState::new(lasting.metrics.model(&model.name)));
+            let state = old.map_or_else(fresh, |old| old.state.clone());
+            models.insert(model.name.clone(), Arc::new(VirtualModel { config: model.clone(), targets, state }));
         }
         // Nothing can fail any more: what does not come into use is not watched.
         endpoints.iter().for_each(Endpoint::watch);
@@ -153,20 +168,31 @@ fn targets(
     model: &lingate_config::VirtualModel,
     endpoints: &[Arc<Endpoint>],
     metrics: &Metrics,
+    before: Option<&Arc<VirtualModel>>,
 ) -> Vec<Target> {
-    let mut found: Vec<(i32, Target)> = model
+    let mut found: Vec<Target> = model
         .targets
         .iter()
         .filter_map(|target| {
             let endpoint = endpoints.iter().find(|endpoint| endpoint.name() == target.endpoint)?;
             let priority = target.priority.unwrap_or(endpoint.config.priority);
             let metrics = metrics.target(&model.name, endpoint.name());
-            let limits = CallLimits::of_target(config, &endpoint.config, &target.timeouts);
-            Some((priority, Target { endpoint: endpoint.clone(), model: target.model.clone(), metrics, limits }))
+            let seed = seed(endpoint.name(), &target.model);
+            let old = before.and_then(|before| before.targets.iter().find(|old| old.seed == seed));
+            Some(Target {
+                endpoint: endpoint.clone(),
+                model: target.model.clone(),
+                priority,
+                weight: target.weight,
+                seed,
+                metrics,
+                state: old.map(|old| old.state.clone()).unwrap_or_default(),
+                limits: CallLimits::of_target(config, &endpoint.config, &target.timeouts),
+            })
         })
         .collect();
-    found.sort_by_key(|(priority, _)| std::cmp::Reverse(*priority));
-    found.into_iter().map(|(_, target)| target).collect()
+    found.sort_by_key(|target| std::cmp::Reverse(target.priority));
+    found
 }
 
 impl Target {
@@ -177,19 +203,21 @@ impl Target {
 }
 
 impl VirtualModel {
-    /// The places of its targets in the order in which they are tried: those whose endpoints are well come first.
-    pub fn order(&self) -> impl Iterator<Item = usize> {
-        let well = |index: &usize| self.targets[*index].endpoint.is_healthy();
-        let all = 0..self.targets.len();
-        all.clone().filter(well).chain(all.filter(move |index| !well(index)))
-    }
-
     /// An endpoint's own model under its own name, with all defaults.
     pub fn exposed(name: &str, model: &str, endpoint: &Arc<Endpoint>, metrics: &Metrics) -> Self {
         let config = lingate_config::VirtualModel::new(name, endpoint.name(), model);
         // Names that upstreams list are no metric labels: there may be thousands.
-        let metrics = metrics.target("exposed", endpoint.name());
-        let (endpoint, limits) = (endpoint.clone(), endpoint.limits());
-        Self { targets: vec![Target { endpoint, model: model.to_owned(), metrics, limits }], config }
+        let state = Arc::new(ModelState::new(metrics.model("exposed")));
+        let target = Target {
+            endpoint: endpoint.clone(),
+            model: model.to_owned(),
+            priority: endpoint.config.priority,
+            weight: 1,
+            seed: seed(endpoint.name(), model),
+            metrics: metrics.target("exposed", endpoint.name()),
+            state: Arc::default(),
+            limits: endpoint.limits(),
+        };
+        Self { targets: vec![target], config, state }
     }
 }

@@ -57,11 +57,6 @@ struct TokenLabels {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct EndpointLabels {
-    endpoint: String,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct RefusalLabels {
     endpoint: String,
     limit: &'static str,
@@ -70,6 +65,16 @@ struct RefusalLabels {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct StatusLabels {
     status: u16,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct EndpointLabels {
+    endpoint: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ModelLabels {
+    model: String,
 }
 
 type Histograms = Family<TargetLabels, Histogram, fn() -> Histogram>;
@@ -83,6 +88,11 @@ pub struct Metrics {
     duration: Histograms,
     first_token: Histograms,
     responses: Family<StatusLabels, Counter>,
+    failed_attempts: Family<TargetLabels, Counter>,
+    retries: Family<ModelLabels, Counter>,
+    hedges: Family<ModelLabels, Counter>,
+    circuits: Family<EndpointLabels, Gauge>,
+    circuits_opened: Family<EndpointLabels, Counter>,
     endpoint_in_flight: Family<EndpointLabels, Gauge>,
     endpoint_queued: Family<EndpointLabels, Gauge>,
     endpoint_refused: Family<RefusalLabels, Counter>,
@@ -109,6 +119,26 @@ pub struct TargetMetrics {
     reasoning: Counter,
     duration: Histogram,
     first_token: Histogram,
+    /// Attempts that failed, whatever became of the request.
+    pub failed_attempts: Counter,
+}
+
+/// Handles of one virtual model.
+#[derive(Debug, Clone, Default)]
+pub struct ModelMetrics {
+    /// Attempts after one that failed.
+    pub retries: Counter,
+    /// Attempts beside one that was slow.
+    pub hedges: Counter,
+}
+
+/// Handles of one endpoint's circuit.
+#[derive(Debug, Clone, Default)]
+pub struct CircuitMetrics {
+    /// 0 closed, 1 being probed, 2 open.
+    pub state: Gauge,
+    /// How often it opened.
+    pub opened: Counter,
 }
 
 /// Handles of one endpoint that has load limits.
@@ -143,6 +173,11 @@ impl Default for Metrics {
             duration: Family::new_with_constructor(seconds as fn() -> Histogram),
             first_token: Family::new_with_constructor(seconds as fn() -> Histogram),
             responses: Family::default(),
+            failed_attempts: Family::default(),
+            retries: Family::default(),
+            hedges: Family::default(),
+            circuits: Family::default(),
+            circuits_opened: Family::default(),
             endpoint_in_flight: Family::default(),
             endpoint_queued: Family::default(),
             endpoint_refused: Family::default(),
@@ -159,6 +194,12 @@ impl Default for Metrics {
         registry.register_with_unit("request_duration", "Whole duration", unit.clone(), metrics.duration.clone());
         registry.register_with_unit("ttft", "Time to the first token of a stream", unit, metrics.first_token.clone());
         registry.register("responses", "Answers by status, all routes", metrics.responses.clone());
+        let failed = metrics.failed_attempts.clone();
+        registry.register("attempt_failures", "Attempts that failed, whatever became of the request", failed);
+        registry.register("retries", "Attempts after one that failed", metrics.retries.clone());
+        registry.register("hedges", "Attempts beside one that was slow", metrics.hedges.clone());
+        registry.register("circuit_state", "0 closed, 1 being probed, 2 open", metrics.circuits.clone());
+        registry.register("circuit_opened", "How often a circuit opened", metrics.circuits_opened.clone());
         let endpoints = [
             ("endpoint_inflight", "Requests under way, of endpoints with limits", &metrics.endpoint_in_flight),
             ("endpoint_queued", "Requests that wait for a place at an endpoint", &metrics.endpoint_queued),
@@ -199,6 +240,25 @@ impl Metrics {
             reasoning: tokens("reasoning"),
             duration: self.duration.get_or_create_owned(&labels),
             first_token: self.first_token.get_or_create_owned(&labels),
+            failed_attempts: self.failed_attempts.get_or_create_owned(&labels),
+        }
+    }
+
+    /// Handles for a virtual model, by its name in the configuration.
+    pub fn model(&self, model: &str) -> ModelMetrics {
+        let labels = ModelLabels { model: model.to_owned() };
+        ModelMetrics {
+            retries: self.retries.get_or_create_owned(&labels),
+            hedges: self.hedges.get_or_create_owned(&labels),
+        }
+    }
+
+    /// Handles for an endpoint's circuit, by its name in the configuration.
+    pub fn circuit(&self, endpoint: &str) -> CircuitMetrics {
+        let labels = EndpointLabels { endpoint: endpoint.to_owned() };
+        CircuitMetrics {
+            state: self.circuits.get_or_create_owned(&labels),
+            opened: self.circuits_opened.get_or_create_owned(&labels),
         }
     }
 

@@ -5,15 +5,18 @@ mod outgoing;
 
 use crate::answering;
 use crate::body::Body;
-use crate::chat;
 use crate::endpoint::{EndpointCall, Path};
-use crate::error::Failure;
+use crate::error::{Class, Failure};
 use crate::headers;
 use crate::own::json;
 use crate::pipeline::{Exchange, Served};
 use crate::pump::stamp;
-use crate::recorder::{Place, Recorder};
+use crate::recorder::{Made, Place, Recorder};
+use crate::route;
 use crate::snapshot::{Target, VirtualModel};
+use crate::telemetry::Outcome;
+use crate::told::Told;
+use crate::tries;
 use answer::Reading;
 use bytes::Bytes;
 use http::{Response, StatusCode};
@@ -87,7 +90,7 @@ fn loaded(exchange: &Exchange<'_>, incoming: &Incoming<'_>) -> Result<Vec<u8>, A
     Ok(out)
 }
 
-/// Tries targets, best first, until one answers or the attempts are used up.
+/// Tries targets until one answers or the table of retries says that it is enough.
 async fn attempts(
     exchange: &Exchange<'_>,
     incoming: &Incoming<'_>,
@@ -95,36 +98,29 @@ async fn attempts(
     able: &[usize],
     recorder: &mut Recorder,
 ) -> Served {
-    let mut attempts = usize::try_from(model.config.retry.attempts).unwrap_or(1).max(1);
-    let mut number = 0;
+    let key = || route::conversation_key(&model.config.name, exchange.client_key.as_deref(), Some(incoming.object));
+    let mut walk = tries::walk(exchange, model, Some(able), &key);
     loop {
-        let index = number % able.len();
-        let index = model.order().filter(|index| able.contains(index)).nth(index).unwrap_or(able[index]);
+        let turn = walk.turn();
+        let index = turn.target;
         let target = &model.targets[index];
-        number += 1;
         let outgoing = prepare(incoming, model, target)?;
         recorder.attempt(Place { model: model.clone(), target: index });
-        let failure = match attempt(exchange, incoming, model, target, &outgoing, recorder).await {
+        let result = attempt(exchange, incoming, model, target, &outgoing, recorder).await;
+        turn.ended(model, result.as_ref().map(|_| ()));
+        let mut failure = match result {
             Ok(mut response) => {
-                chat::tell(response.headers_mut(), target, &outgoing.lost, number);
+                Told::new(target, &outgoing.lost, None).tell(response.headers_mut(), walk.number());
                 return Ok(response);
             }
-            Err(mut failure) => {
-                target.endpoint.secrets().scrub(&mut failure.error);
-                failure
-            }
+            Err(failure) => failure,
         };
-        // What was not sent costs no attempt while there are others to try.
-        attempts += usize::from(failure.is_own_limit() && number < able.len());
-        // The same upstream is not pressed when it says that it is busy.
-        let busy = failure.error.status == StatusCode::TOO_MANY_REQUESTS || failure.is_own_limit();
-        if !failure.try_next || number >= attempts || (able.len() == 1 && busy) {
+        target.endpoint.secrets().scrub(&mut failure.error);
+        let Some(pause) = tries::after_failure(exchange, &mut walk, model, index, &mut failure) else {
             return Err(failure);
-        }
-        if failure.is_own_limit() {
-            continue;
-        }
-        tokio::time::sleep(chat::pause(number, exchange)).await;
+        };
+        recorder.attempted(Made { target: index, outcome: Outcome::Error, status: failure.error.status });
+        tokio::time::sleep(pause).await;
     }
 }
 
@@ -161,7 +157,7 @@ async fn attempt(
         at: stamp(exchange.started),
     };
     // What an upstream answers wrongly, another may answer rightly: a vector costs nothing but time.
-    let failed = |error| Failure { try_next: true, headers: headers.clone(), ..Failure::of(error) };
+    let failed = |error| Failure::new(Class::FirstEvent, error).with_headers(headers.clone());
     let read = answer::read(reading, body).await.map_err(failed)?;
     recorder.observe(&Event::Usage(Usage { input_tokens: read.input_tokens, ..Usage::default() }));
     recorder.observe(&Event::End);

@@ -2,7 +2,7 @@
 //! The decisions over time are in [`super::rates`].
 
 use super::rates::{Empty, Rates};
-use crate::error::{ENDPOINT_BUSY, ENDPOINT_RATE_LIMITED, Failure};
+use crate::error::{Class, ENDPOINT_BUSY, ENDPOINT_RATE_LIMITED, Failure};
 use crate::telemetry::EndpointMetrics;
 use lingate_codec::ir::{ApiError, Usage};
 use lingate_config::Limits;
@@ -166,7 +166,7 @@ fn failure(endpoint: &str, refused: &Refused) -> Failure {
         }
     };
     let error = ApiError::new(status, format!("endpoint '{endpoint}' {why}")).with_code(code);
-    Failure { try_next: true, ..Failure::of(error) }.with_retry_after(after)
+    Failure::new(Class::Limited, error).with_retry_after(after)
 }
 
 #[cfg(test)]
@@ -221,7 +221,10 @@ mod tests {
         let began = Instant::now();
         let failure = gate.clone().enter("e").await.unwrap_err();
         assert_eq!(began.elapsed(), Duration::from_secs(7));
-        assert!((failure.error.status, failure.try_next) == (503, true) && failure.headers.contains_key("retry-after"));
+        assert!(
+            (failure.error.status, failure.class) == (503, Class::Limited)
+                && failure.headers.contains_key("retry-after")
+        );
         assert_eq!(gate.waiting.load(Ordering::Relaxed), 0);
     }
 

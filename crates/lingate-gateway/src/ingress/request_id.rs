@@ -60,6 +60,12 @@ pub struct RequestId {
 }
 
 impl RequestId {
+    /// Its last 62 bits, which are random.
+    #[expect(clippy::cast_possible_truncation, reason = "the lower half")]
+    pub(crate) fn random(self) -> u64 {
+        self.number as u64
+    }
+
     fn new(number: u128) -> Self {
         const DIGITS: &[u8; 16] = b"0123456789abcdef";
         let mut text = [b'-'; 36];

@@ -3,7 +3,7 @@
 use super::calls::Calls;
 use crate::backend::runpod::{Reply, failed, is_job_id};
 use crate::endpoint::failure;
-use crate::error::Failure;
+use crate::error::{Class, Failure};
 use crate::upstream::{Answer, UpstreamError};
 use bytes::Bytes;
 use lingate_codec::ir::ApiError;
@@ -89,7 +89,7 @@ async fn submitted(
     let body = answer.body.collect(JOB_CAP).await.map_err(|error| failure(&error))?;
     let reply = Reply::read(&body).ok_or_else(|| {
         let error = ApiError::upstream("the upstream did not answer with a job").with_code("upstream_not_api");
-        Failure { try_next: true, ..Failure::of(error) }
+        Failure::new(Class::NotAnApi, error)
     })?;
     let over = reply.state.is_final();
     let id = reply.id.as_deref().unwrap_or_default();
@@ -98,8 +98,10 @@ async fn submitted(
         let error = ApiError::upstream(format!("the upstream answered with a job {what}")).with_code("job_bad_id");
         // It may run all the same.
         return Err(match reply.error {
-            Some(said) if id.is_empty() => failed(crate::backend::runpod::State::Failed, Some(said)).0.into(),
-            _ => Failure::of(error),
+            Some(said) if id.is_empty() => {
+                Failure::new(Class::AfterSend, failed(crate::backend::runpod::State::Failed, Some(said)).0)
+            }
+            _ => Failure::new(Class::AfterSend, error),
         });
     }
     let id = if is_job_id(id) { id.to_owned() } else { "job".to_owned() };

@@ -3,7 +3,7 @@
 use super::handle::{JOB_CAP, Job};
 use super::{JSON, SSE, answered};
 use crate::backend::runpod::{Head, Pace, Reply, State, Whole, failed, whole};
-use crate::error::Failure;
+use crate::error::{Class, Failure};
 use crate::upstream::{Answer, AnswerBody, Phase, TimeLimits, UpstreamError};
 use bytes::Bytes;
 use http::{HeaderValue, StatusCode};
@@ -175,7 +175,8 @@ impl Watch {
             State::Unknown if self.strange < STRANGE => {}
             state => {
                 let (error, try_next) = failed(state, reply.error.or(reply.output));
-                return Err(Failure { try_next, ..Failure::of(error) });
+                let class = if try_next { Class::Refused } else { Class::AfterSend };
+                return Err(Failure::new(class, error));
             }
         }
         Ok(false)
@@ -190,7 +191,9 @@ impl Watch {
         read: impl FnOnce(Option<Raw<'_>>) -> Result<(HeaderValue, Vec<u8>), ApiError>,
     ) -> Result<Answer, Failure> {
         loop {
-            let Seen::Body(body) = self.look("status", false).await? else { continue };
+            // Whoever looked in vain knows nothing of the job: it may be at work.
+            let seen = self.look("status", false).await.map_err(|error| Failure::new(Class::AfterSend, error))?;
+            let Seen::Body(body) = seen else { continue };
             let Some(reply) = Reply::read(&body) else { continue };
             if self.note(&reply)? {
                 let (content_type, body) = read(reply.output.or(reply.error)).map_err(nothing_to_use)?;
@@ -219,5 +222,5 @@ impl Watch {
 
 /// The worker failed, or is of another kind: another target may answer.
 pub(super) fn nothing_to_use(error: ApiError) -> Failure {
-    Failure { try_next: true, ..Failure::of(error) }
+    Failure::new(Class::Refused, error)
 }

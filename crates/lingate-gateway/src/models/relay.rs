@@ -1,7 +1,7 @@
 //! How an upstream is asked for a whole answer, and what its refusal means.
 
 use crate::endpoint::{Endpoint, EndpointCall};
-use crate::error::Failure;
+use crate::error::{Class, Failure};
 use crate::own;
 use crate::pipeline::Exchange;
 use crate::snapshot::Target;
@@ -71,7 +71,7 @@ pub(super) async fn read(
 
 fn not_an_api() -> Failure {
     let error = ApiError::upstream("the upstream's answer is not JSON").with_code("upstream_not_api");
-    Failure { try_next: true, ..Failure::of(error) }
+    Failure::new(Class::NotAnApi, error)
 }
 
 /// An answer that is not 200.
@@ -92,8 +92,7 @@ async fn refusal(endpoint: &Endpoint, answer: Answer, dialect: DialectId, max_er
     if let Some(value) = answer.parts.headers.get(header::RETRY_AFTER) {
         headers.insert(header::RETRY_AFTER, value.clone());
     }
-    let try_next = matches!(status.as_u16(), 401 | 403 | 408 | 429) || status.is_server_error();
-    Failure { headers, try_next, ..Failure::of(error) }
+    Failure::new(Class::of_status(status.as_u16()), error).with_headers(headers)
 }
 
 /// An answer, and which endpoint gave it.

@@ -5,7 +5,7 @@ use super::glob::shown;
 use super::ollama;
 use super::relay::{self, envelope, is_ollama, real_name};
 use crate::endpoint::{Endpoint, EndpointCall, Path};
-use crate::error::Failure;
+use crate::error::{Class, Failure};
 use crate::own::json;
 use crate::pipeline::{Exchange, Served};
 use crate::snapshot::{Target, VirtualModel};
@@ -37,7 +37,7 @@ pub(super) async fn serve(exchange: &Exchange<'_>, body: &Bytes) -> Served {
     for target in model.targets.iter().filter(|target| is_ollama(&target.endpoint)) {
         match asked(exchange, target, &envelope).await {
             Ok(answer) => return Ok(relay::from(target, answer.to_vec())),
-            Err(failed) if failed.try_next => failure = failure.or(Some(failed)),
+            Err(failed) if failed.is_safe_elsewhere() => failure = failure.or(Some(failed)),
             Err(failed) => return Err(not_found(failed)),
         }
     }
@@ -75,7 +75,7 @@ pub(super) fn describe(
             Ok(answer) => answer,
             Err(_) => {
                 let error = ApiError::new(504, "the upstream did not describe the model in time");
-                Err(Failure { try_next: true, ..Failure::of(error) })
+                Err(Failure::new(Class::Refused, error))
             }
         }
     }

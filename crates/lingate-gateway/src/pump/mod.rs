@@ -8,6 +8,7 @@ mod silence;
 mod stop;
 
 use crate::answering::Client;
+use crate::error::{Class, Failure};
 use crate::recorder::Recorder;
 use crate::responses::{Keep, Keeping};
 use crate::secrets::Secrets;
@@ -87,7 +88,7 @@ pub struct Pump {
     committed: bool,
     /// Frames that came before anything that matters.
     quiet: usize,
-    early_error: Option<ApiError>,
+    early_failure: Option<Failure>,
     /// Notices when the first piece of content is late; gone when that has come.
     first_token: Option<FirstTokenWatch>,
     state: State,
@@ -124,7 +125,7 @@ impl Pump {
             out: Vec::new(),
             committed: false,
             quiet: 0,
-            early_error: None,
+            early_failure: None,
             first_token: source.first_token.map(FirstTokenWatch::new),
             state: State::Open,
             silence: None,
@@ -144,7 +145,7 @@ impl Pump {
     ///
     /// # Errors
     /// The upstream failed before anything meaningful came: the answer can still have a proper status.
-    pub async fn prime(&mut self, holdback: Option<Duration>) -> Result<(), ApiError> {
+    pub async fn prime(&mut self, holdback: Option<Duration>) -> Result<(), Failure> {
         let first = std::future::poll_fn(|cx| {
             self.fill(cx);
             if self.committed || self.state != State::Open { Poll::Ready(()) } else { Poll::Pending }
@@ -154,12 +155,17 @@ impl Pump {
             Some(holdback) => drop(tokio::time::timeout(holdback, first).await),
             None => first.await,
         }
-        self.early_error.take().map_or(Ok(()), Err)
+        self.early_failure.take().map_or(Ok(()), Err)
     }
 
     /// Whether the upstream ended without having said anything.
     pub fn is_empty(&self) -> bool {
         self.state != State::Open && !self.committed
+    }
+
+    /// Its recorder.
+    pub fn recorder(&mut self) -> &mut Recorder {
+        &mut self.sink.recorder
     }
 
     /// Gives the recorder back when the answer is not to be used.
@@ -229,7 +235,7 @@ impl Pump {
     /// Moves all that is ready from upstream to `out`.
     fn fill(&mut self, cx: &mut Context<'_>) {
         if self.state == State::Open && self.sink.stop.poll(cx).is_ready() {
-            self.fail(shutting_down());
+            self.fail(Class::Fault, shutting_down());
         }
         let mut clock = Clock { started: self.sink.client.started, stamp: None };
         while self.state != State::Done && self.out.len() < BATCH {
@@ -237,7 +243,8 @@ impl Pump {
                 Poll::Pending => {
                     let late = self.first_token.as_mut().filter(|_| self.state == State::Open);
                     if let Some(Poll::Ready(error)) = late.map(|watch| watch.poll(cx)) {
-                        self.fail(error);
+                        // The model may be at work.
+                        self.fail(Class::AfterSend, error);
                     }
                     self.dry = true;
                     return;
@@ -251,7 +258,7 @@ impl Pump {
                 }
                 Poll::Ready(Some(Err(error))) => {
                     if self.state == State::Open {
-                        self.fail(from_upstream(&error));
+                        self.fail(Class::AfterSend, from_upstream(&error));
                     }
                     self.state = State::Done;
                 }
@@ -276,7 +283,7 @@ impl Pump {
             let frame = match self.framer.next_frame() {
                 Ok(Some(frame)) => frame,
                 Ok(None) => return,
-                Err(error) => return self.fail(ApiError::upstream(error.to_string())),
+                Err(error) => return self.fail(Class::AfterSend, ApiError::upstream(error.to_string())),
             };
             match &mut self.sink.way {
                 Way::Relay(relayed) => {
@@ -335,12 +342,13 @@ impl Pump {
                     }
                 }
             }
-            self.note_events();
+            self.note_events(true);
         }
     }
 
-    /// Lets the recorder know, and ends the stream when an event does.
-    fn note_events(&mut self) {
+    /// Lets the recorder know, and ends the stream when an event does. `said`: the upstream said it, and did not just
+    /// end.
+    fn note_events(&mut self, said: bool) {
         for event in self.events.drain(..) {
             self.sink.recorder.observe(&event);
             if is_meaningful(&event) {
@@ -351,7 +359,12 @@ impl Pump {
                 Event::Error(error) => {
                     self.state = State::Ended;
                     if !self.committed {
-                        self.early_error = Some(error);
+                        let class = match said {
+                            true => Class::of_first_event(error.status),
+                            false if self.sink.client.refuse_empty => Class::Empty,
+                            false => Class::AfterSend,
+                        };
+                        self.early_failure = Some(Failure::new(class, error));
                     }
                 }
                 _ => {}
@@ -375,17 +388,17 @@ impl Pump {
                 (Way::Relay(_), _) => {}
             }
         }
-        self.note_events();
+        self.note_events(false);
     }
 
     /// The stream cannot go on.
-    fn fail(&mut self, error: ApiError) {
+    fn fail(&mut self, class: Class, error: ApiError) {
         self.state = State::Done;
         let event = Event::Error(error);
         self.sink.recorder.observe(&event);
         let Event::Error(error) = &event else { return };
         if !self.committed {
-            self.early_error = Some(error.clone());
+            self.early_failure = Some(Failure::new(class, error.clone()));
             return;
         }
         match &mut self.sink.way {

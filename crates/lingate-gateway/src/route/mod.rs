@@ -1,7 +1,26 @@
-//! Which endpoint serves a model name: a pure look-up in the snapshot, without effects.
+//! Which endpoint serves a request: a model by its name, its targets in order, and what follows when one fails. The
+//! decisions are pure (`order`, `retry`, `circuit`, `budget`, `latency`, `conversation`); `walk` brings them together.
+
+mod breaker;
+mod budget;
+mod chance;
+mod circuit;
+mod conversation;
+mod latency;
+mod order;
+mod retry;
+mod retry_after;
+mod state;
+mod walk;
 
 use crate::snapshot::{Snapshot, VirtualModel};
 use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+pub(crate) use breaker::Breaker;
+pub(crate) use conversation::key as conversation_key;
+pub(crate) use state::{ModelState, TargetState};
+pub(crate) use walk::{Asker, Turn, Walk};
 
 /// What a name stands for.
 #[derive(Debug, Clone)]
@@ -31,4 +50,17 @@ pub(crate) fn fallback(snapshot: &Snapshot) -> Found {
 pub(crate) fn same_name(a: &str, b: &str) -> bool {
     let short = |name| str::strip_suffix(name, ":latest").unwrap_or(name).to_owned();
     a == b || short(a) == short(b)
+}
+
+/// What stands for a target wherever it is in its model's list, on every machine.
+pub(crate) fn seed(endpoint: &str, model: &str) -> u64 {
+    let mut hash = chance::Fnv::default();
+    hash.push(endpoint.as_bytes());
+    hash.push(model.as_bytes());
+    hash.finish()
+}
+
+/// This moment, since 1970.
+fn unix() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }

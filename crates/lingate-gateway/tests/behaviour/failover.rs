@@ -9,7 +9,9 @@ use lingate_testkit::{Reply, Step, Upstream, refused_addr};
 async fn gateway(urls: &[String], kind: &str, model: &str) -> TestGateway {
     let mut yaml = "clients: { auth: open }\nendpoints:\n".to_owned();
     for (index, url) in urls.iter().enumerate() {
-        yaml += &format!("  - {{ name: e{index}, type: {kind}, url: \"{url}\", api_key: {UPSTREAM_KEY} }}\n");
+        yaml += &format!(
+            "  - {{ name: e{index}, type: {kind}, url: \"{url}\", api_key: {UPSTREAM_KEY}, breaker: {{ failures: 0 }} }}\n"
+        );
     }
     let targets: Vec<_> = (0..urls.len()).map(|i| format!("{{ endpoint: e{i}, model: real{i} }}")).collect();
     yaml += &format!("virtual_models:\n  - {{ name: m, targets: [{}], {model} }}\n", targets.join(", "));
@@ -50,7 +52,8 @@ async fn a_refusing_upstream_goes_to_the_next() {
         for stream in [false, true] {
             let (first, second, gateway) = two(backend).await;
             for status in [408, 429, 500, 502, 503, 529, 401, 403] {
-                first.once(Reply::json(status, backend.refusal("busy")).header("retry-after", "1"));
+                // 0: else the first would not be asked the next time.
+                first.once(Reply::json(status, backend.refusal("busy")).header("retry-after", "0"));
                 let answer = ask(&gateway, Tongue::OpenAi.request(stream)).await;
                 assert_eq!(answer.status, 200, "{status}: {}", answer.text());
                 assert!(answer.text().contains("second"), "{status}");
