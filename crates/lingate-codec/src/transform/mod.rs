@@ -3,6 +3,8 @@
 //! A transform knows events and JSON alone: whatever dialect an answer comes in, and whether it is whole or a stream,
 //! the same code looks at it.
 
+pub mod tool_repair;
+
 use crate::ir::Event;
 
 /// Watches an answer's events and may change them.
