@@ -8,6 +8,7 @@
 pub mod arguments;
 mod catalogue;
 pub mod format;
+mod expression;
 mod formats;
 mod judge;
 mod objects;
@@ -19,6 +20,6 @@ mod scanner;
 mod tools;
 
 pub use catalogue::{Catalogue, PatternError, Selection};
-pub use pattern::Pattern;
+pub use pattern::{Pattern, PatternKind};
 pub use repair::ToolRepair;
 pub use tools::{AdvertisedTool, Tools};

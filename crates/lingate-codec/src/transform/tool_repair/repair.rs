@@ -198,6 +198,9 @@ impl ToolRepair {
     }
 
     fn found(&mut self, found: Found, out: &mut Vec<Event>) {
+        if self.gap == Gap::Text && self.waiting.is_empty() {
+            self.take(self.at, true, out);
+        }
         let range = self.at..self.at + found.len;
         self.place = Place::Plain;
         if found.only_at_end {
