@@ -59,6 +59,7 @@ fn arguments_that_are_json_in_a_string_are_decoded() {
     becomes(r#"{"filePath":"/a } b {"}"#, READ, r#"{"filePath":"/a } b {"}"#);
     becomes(r#"{"arguments":{"filePath":"/p"}}"#, READ, r#"{"filePath":"/p"}"#);
     becomes(r#"{"parameters":"{\"filePath\":\"/p\"}"}"#, READ, r#"{"filePath":"/p"}"#);
+    becomes(r#"{"arguments":{"a":1}}"#, "{}", r#"{"arguments":{"a":1}}"#);
     becomes(r#"{"input":{"a":1}}"#, r#"{"properties":{"input":{"type":"object"}}}"#, r#"{"input":{"a":1}}"#);
 }
 
@@ -236,6 +237,9 @@ fn hostile_texts_and_schemas_end_quickly() {
     let schema = format!(r#"{{"properties":{{{}}}}}"#, properties.join(","));
     let _ = json(&format!("{{{}}}", many.join(",")), &schema);
     let _ = json(&format!("[{}]", "{},".repeat(20_000)), TODO);
+    let words: Vec<String> = (0..20_000).map(|n| format!("\"w{n}\"")).collect();
+    let schema = format!(r#"{{"properties":{{"x":{{"items":{{"enum":[{}]}}}}}}}}"#, words.join(","));
+    let _ = json(&format!("{{\"x\":[{}1]}}", "\"W_0\",".repeat(5_000)), &schema);
     for text in [
         "[".repeat(65_000),
         "\"".repeat(65_000),
