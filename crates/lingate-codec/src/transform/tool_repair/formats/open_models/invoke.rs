@@ -1,8 +1,10 @@
 //! `<invoke name="NAME">` with `<parameter name="KEY">VALUE</parameter>`, or with an object of arguments, one or several
 //! in an outer tag: MiniMax M2 (`<minimax:tool_call>`), DeepSeek V3.2 and V4 (`<｜DSML｜function_calls>`,
-//! `<｜DSML｜tool_calls>`, every tag with that prefix, parameters with `string="true"`), and `<function_calls>` alone.
+//! `<｜DSML｜tool_calls>`, every tag with that prefix, parameters with `string="true"`), and `<function_calls>` alone. Seed-OSS has
+//! Qwen3-Coder's tags, `<function=NAME>` and `<parameter=KEY>`, in an outer one of its own.
 //!
-//! Source: SGLang `minimax_m2.py`, `deepseekv32_detector.py`, `deepseekv4_detector.py`, after the models' chat templates.
+//! Source: SGLang `minimax_m2.py`, `deepseekv32_detector.py`, `deepseekv4_detector.py`, vLLM `seed_oss_tool_parser.py`,
+//! after the models' chat templates.
 
 use super::cursor::{Cursor, Read, Stop, verdict};
 use crate::transform::tool_repair::format::{Around, Format, FoundArguments, FoundCall, Opening, Verdict};
@@ -32,6 +34,15 @@ pub(super) static INVOKE: &[Invoke] = &[
         parameter_end: "</｜DSML｜parameter>",
     },
     Invoke { name: "function_calls", outer: &["<function_calls>"], outer_end: &["</function_calls>"], ..PLAIN },
+    Invoke {
+        name: "seed_oss",
+        outer: &["<seed:tool_call>"],
+        outer_end: &["</seed:tool_call>"],
+        invoke: &["<function="],
+        invoke_end: &["</function>"],
+        parameter: &["<parameter="],
+        parameter_end: "</parameter>",
+    },
 ];
 
 const PLAIN: Invoke = Invoke {

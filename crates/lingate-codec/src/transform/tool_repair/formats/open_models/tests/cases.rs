@@ -129,6 +129,25 @@ pub(super) const CASES: &[Case] = &[
         &[A],
         "",
     ),
+    // Seed-OSS
+    (
+        "seed_oss",
+        "<seed:tool_call>\n<function=read>\n<parameter=filePath>/a</parameter>\n</function>\n</seed:tool_call>",
+        &[A],
+        "",
+    ),
+    (
+        "seed_oss",
+        "<seed:tool_call><function=weather><parameter=city>Paris</parameter><parameter=days>3</parameter></function><function=now></function></seed:tool_call> x",
+        &[PARIS, ("now", "{}")],
+        " x",
+    ),
+    (
+        "seed_oss",
+        "<seed:tool_call>\n<function=search>\n<parameter=query>a } b</parameter>\n<parameter=filters>{\"tags\":[\"x\",\"y\"],\"depth\":{\"max\":2}}</parameter>\n</function>",
+        &[NESTED],
+        "",
+    ),
     // Kimi K2
     (
         "kimi_k2",
@@ -404,6 +423,7 @@ pub(super) const NONE: &[(&str, &str)] = &[
     ("minimax_m2", "<minimax:tool_call>\n<invoke name=\"read\">\n"),
     ("function_calls", "<function_calls>\n<invoke>\n</invoke>\n</function_calls>"),
     ("function_calls", "<function_calls>read the docs</function_calls>"),
+    ("seed_oss", "<seed:tool_call>\n<function=read>\n<parameter=filePath>/a"),
     ("kimi_k2", "<|tool_calls_section_begin|> opens a section."),
     ("kimi_k2", "<|tool_call_begin|>functions.read:0<|tool_call_argument_begin|>{\"filePath\":"),
     ("mistral", "[TOOL_CALLS] is a control token."),
@@ -441,4 +461,123 @@ pub(super) const NONE: &[(&str, &str)] = &[
     ("internlm2", "<|action_start|><|interpreter|>\nprint(1)<|action_end|>"),
     ("lfm2", "<|tool_call_start|>[]<|tool_call_end|>"),
     ("olmo3", "<function_calls>\nprint(x)\n</function_calls>"),
+];
+
+/// What other formats than those of this folder read, for the catalogue to be whole: Hermes and Qwen 2.5 and 3, Granite 3.1,
+/// Qwen3-Coder, Llama 3.x and xLAM as a whole answer, harmony's residue, fenced JSON.
+pub(super) const SHARED: &[Case] = &[
+    ("tool_call", "<tool_call>\n{\"name\": \"read\", \"arguments\": {\"filePath\": \"/a\"}}\n</tool_call>", &[A], ""),
+    (
+        "tool_call",
+        "<tool_call>\n{\"name\": \"read\", \"arguments\": {\"filePath\": \"/a\"}}\n</tool_call>\n<tool_call>\n{\"name\": \"bash\", \"arguments\": {\"command\": \"ls -la\"}}\n</tool_call>",
+        &[A, B],
+        "",
+    ),
+    (
+        "tool_call",
+        "<tool_call>{\"name\":\"search\",\"arguments\":{\"query\":\"a } b\",\"filters\":{\"tags\":[\"x\",\"y\"],\"depth\":{\"max\":2}}}}</tool_call>Done.",
+        &[NESTED],
+        "Done.",
+    ),
+    (
+        "tool_call",
+        "<tool_call>[{\"name\": \"read\", \"arguments\": {\"filePath\": \"/a\"}}, {\"name\": \"bash\", \"arguments\": {\"command\": \"ls -la\"}}]",
+        &[A, B],
+        "",
+    ),
+    ("tool_call", "<tool_call>\n{\"name\": \"read\", \"arguments\": {\"filePath\": \"/a\"", &[A], ""),
+    (
+        "qwen_xml",
+        "<tool_call>\n<function=read>\n<parameter=filePath>\n/a\n</parameter>\n</function>\n</tool_call>",
+        &[A],
+        "",
+    ),
+    (
+        "qwen_xml",
+        "<tool_call>\n<function=weather>\n<parameter=city>\nParis\n</parameter>\n<parameter=days>\n3\n</parameter>\n</function>\n</tool_call>\n<tool_call>\n<function=bash>\n<parameter=command>\nls -la\n</parameter>\n</function>\n</tool_call>",
+        &[PARIS, B],
+        "",
+    ),
+    (
+        "qwen_xml",
+        "<function=search>\n<parameter=query>\na } b\n</parameter>\n<parameter=filters>\n{\"tags\": [\"x\", \"y\"], \"depth\": {\"max\": 2}}\n</parameter>\n</function>\n</tool_call>",
+        &[NESTED],
+        "",
+    ),
+    ("qwen_xml", "<tool_call>\n<function=now>\n</function>\n</tool_call>", &[("now", "{}")], ""),
+    ("inline_json", "{\"name\": \"read\", \"parameters\": {\"filePath\": \"/a\"}}", &[A], ""),
+    (
+        "inline_json",
+        "{\"type\": \"function\", \"name\": \"weather\", \"parameters\": {\"city\": \"Paris\", \"days\": \"3\"}}; {\"name\": \"bash\", \"parameters\": {\"command\": \"ls -la\"}}",
+        &[PARIS, B],
+        "",
+    ),
+    (
+        "inline_json",
+        "[{\"name\": \"search\", \"arguments\": {\"query\": \"a } b\", \"filters\": {\"tags\": [\"x\", \"y\"], \"depth\": {\"max\": 2}}}}]",
+        &[NESTED],
+        "",
+    ),
+    ("harmony_residue", "assistantcommentary to=functions.read json{\"filePath\":\"/a\"}", &[A], ""),
+    ("harmony_residue", "commentary to=weather json {\"city\":\"Paris\",\"days\":3}", &[PARIS], ""),
+    (
+        "harmony_residue",
+        "commentary to=functions.search code{\"query\":\"a } b\",\"filters\":{\"tags\":[\"x\",\"y\"],\"depth\":{\"max\":2}}}",
+        &[NESTED],
+        "",
+    ),
+    ("fence_json", "```json\n{\"name\": \"read\", \"arguments\": {\"filePath\": \"/a\"}}\n```", &[A], ""),
+    (
+        "fence_json",
+        "```tool_call\n{\"name\":\"read\",\"arguments\":{\"filePath\":\"/a\"}}\n{\"name\":\"bash\",\"arguments\":{\"command\":\"ls -la\"}}\n```",
+        &[A, B],
+        "",
+    ),
+    (
+        "fence_json",
+        "```\n[{\"name\":\"search\",\"arguments\":{\"query\":\"a } b\",\"filters\":{\"tags\":[\"x\",\"y\"],\"depth\":{\"max\":2}}}}]\n```\n",
+        &[NESTED],
+        "",
+    ),
+    // Several of one form after another.
+    (
+        "mistral",
+        "[TOOL_CALLS]read[ARGS]{\"filePath\":\"/a\"}[TOOL_CALLS]bash[ARGS]{\"command\":\"ls -la\"}",
+        &[A, B],
+        "",
+    ),
+    (
+        "glm",
+        "<tool_call>read\n<arg_key>filePath</arg_key>\n<arg_value>/a</arg_value>\n</tool_call>\n<tool_call>bash\n<arg_key>command</arg_key>\n<arg_value>ls -la</arg_value>\n</tool_call>",
+        &[A, B],
+        "",
+    ),
+    (
+        "llama_function",
+        "<function=read>{\"filePath\":\"/a\"}</function>\n<function=bash>{\"command\":\"ls -la\"}</function>",
+        &[A, B],
+        "",
+    ),
+    (
+        "harmony",
+        "<|channel|>commentary to=functions.read <|constrain|>json<|message|>{\"filePath\":\"/a\"}<|call|><|start|>assistant<|channel|>commentary to=functions.bash <|constrain|>json<|message|>{\"command\":\"ls -la\"}<|call|>",
+        &[A, B],
+        "",
+    ),
+];
+
+/// Texts in which nothing is a call, for the others.
+pub(super) const SHARED_NONE: &[&str] = &[
+    "Use `<tool_call>` around the call, then </tool_call>.",
+    "<tool_call> is Hermes' tag.",
+    "<function=now> is how Qwen calls.",
+    "<tool_call>\n<function=read>\n<parameter=filePath>\n/a",
+    "{\"name\": \"read\", \"version\": \"1.0\"}",
+    "{\"name\": \"read\", \"arguments\": {\"filePath\": \"/a\"}}\nThis is an example.",
+    "```json\n{\"name\": \"read\", \"arguments\": {\"filePath\": \"/a\"}}\n```\nThis is an example.",
+    "[read(filePath=\"/a\")] is Llama's form.",
+    "commentary to=the editor",
+    "```\n[TOOL_CALLS][{\"name\":\"read\",\"arguments\":{\"filePath\":\"/a\"}}]\n```",
+    "`<|python_tag|>{\"name\":\"read\",\"parameters\":{\"filePath\":\"/a\"}}`",
+    "> <minimax:tool_call><invoke name=\"read\"><parameter name=\"filePath\">/a</parameter></invoke></minimax:tool_call>",
 ];

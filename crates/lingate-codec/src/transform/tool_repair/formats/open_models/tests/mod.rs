@@ -1,5 +1,6 @@
 //! Every format against what its models write, whole and cut anywhere.
 
+mod answers;
 mod cases;
 
 use super::all;
@@ -10,7 +11,7 @@ use crate::transform::tool_repair::tools::Tools;
 use cases::{CASES, NONE};
 use proptest::prelude::*;
 
-fn tools() -> Tools {
+fn advertised() -> Vec<AdvertisedTool> {
     let tools = [
         (
             "read",
@@ -27,7 +28,11 @@ fn tools() -> Tools {
         ),
         ("now", r#"{"type":"object","properties":{}}"#),
     ];
-    Tools::new(tools.map(|(name, schema)| AdvertisedTool { name: name.into(), schema: Some(schema.into()) }).into())
+    tools.map(|(name, schema)| AdvertisedTool { name: name.into(), schema: Some(schema.into()) }).into()
+}
+
+fn tools() -> Tools {
+    Tools::new(advertised())
 }
 
 fn around(tools: &Tools, ended: bool) -> Around<'_> {
