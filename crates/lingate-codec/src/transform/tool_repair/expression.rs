@@ -56,13 +56,13 @@ impl Expression {
             .configure(thompson::Config::new().nfa_size_limit(size))
             .build_from_hir(&hir)
             .map_err(|_| too_large.to_owned())?;
-        let config = dfa::Config::new()
-            .unicode_word_boundary(true)
-            .cache_capacity(MAX_COMPILED)
-            .skip_cache_capacity_check(true);
+        let config =
+            dfa::Config::new().unicode_word_boundary(true).cache_capacity(MAX_COMPILED).skip_cache_capacity_check(true);
         let ends = dfa::Builder::new().configure(config).build_from_nfa(nfa).map_err(|_| too_large.to_owned())?;
         let groups = meta::Builder::new()
-            .configure(meta::Config::new().nfa_size_limit(size).onepass_size_limit(size).hybrid_cache_capacity(MAX_COMPILED))
+            .configure(
+                meta::Config::new().nfa_size_limit(size).onepass_size_limit(size).hybrid_cache_capacity(MAX_COMPILED),
+            )
             .build_from_hir(&hir)
             .map_err(|_| too_large.to_owned())?;
         let for_caches = ends.clone();
@@ -146,7 +146,9 @@ impl Expression {
             parts.iter().map(Some).chain([None]).any(|filler| {
                 let unit: String = opening.chars().chain(filler.copied()).collect();
                 parts.iter().any(|tail| {
-                    let cost = |len: usize| self.cost(&format!("{}{tail}{tail}\u{1}", unit.repeat(len / unit.len() + 1)), opening);
+                    let cost = |len: usize| {
+                        self.cost(&format!("{}{tail}{tail}\u{1}", unit.repeat(len / unit.len() + 1)), opening)
+                    };
                     let short = cost(SHORT);
                     short > DEAR * SHORT && cost(2 * SHORT) > 3 * short
                 })

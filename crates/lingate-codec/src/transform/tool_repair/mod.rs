@@ -7,12 +7,12 @@
 
 pub mod arguments;
 mod catalogue;
-pub mod format;
 mod expression;
+pub mod format;
 mod formats;
 mod judge;
-mod objects;
 mod native;
+mod objects;
 mod pattern;
 mod quoted;
 mod repair;

@@ -85,9 +85,9 @@ impl RegexFormat {
         let inner = json.as_deref().and_then(inner_arguments);
         let arguments = match (inner.or(json), pairs(arguments)) {
             (Some(json), _) => FoundArguments::Json(Cow::Owned(self.rename(json))),
-            (None, Some(found)) => {
-                FoundArguments::Pairs(found.into_iter().map(|(key, value)| (self.parameter(key), Cow::Borrowed(value))).collect())
-            }
+            (None, Some(found)) => FoundArguments::Pairs(
+                found.into_iter().map(|(key, value)| (self.parameter(key), Cow::Borrowed(value))).collect(),
+            ),
             (None, None) => match self.pattern.parameter_mapping.as_slice() {
                 [(_, only)] => FoundArguments::Pairs(vec![(Cow::Owned(only.clone()), Cow::Borrowed(arguments))]),
                 _ => FoundArguments::Json(Cow::Borrowed(arguments)),

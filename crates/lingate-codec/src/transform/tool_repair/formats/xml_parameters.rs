@@ -39,6 +39,12 @@ impl Format for XmlParameters {
                 Part::Open => return around.open(),
                 Part::No => return Verdict::No,
             };
+            // A tag alone is a word about calls, or Llama's, which has an object behind it.
+            match next(text, end, "</function>", around) {
+                Next::No if pairs.is_empty() => return Verdict::No,
+                Next::Maybe => return Verdict::NeedMore,
+                Next::No | Next::Yes(_) => {}
+            }
             calls.push(FoundCall { name: Cow::Borrowed(name), arguments: FoundArguments::Pairs(pairs) });
             let Some(behind) = past(text, end, &["</function>"], around) else { return Verdict::NeedMore };
             at = behind;
@@ -138,7 +144,9 @@ impl Format for ReadFile {
     }
 
     fn scan<'t>(&self, text: &'t str, around: &Around<'_>) -> Verdict<'t> {
-        let Some(name) = ["read_file", "read"].into_iter().find(|name| around.tools.has(name)) else { return Verdict::No };
+        let Some(name) = ["read_file", "read"].into_iter().find(|name| around.tools.has(name)) else {
+            return Verdict::No;
+        };
         let start = match next(text, READ_FILE.len(), "file_path=\"", around) {
             Next::Yes(start) => start,
             Next::Maybe => return Verdict::NeedMore,
