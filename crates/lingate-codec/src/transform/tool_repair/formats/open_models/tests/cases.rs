@@ -369,6 +369,24 @@ pub(super) const CASES: &[Case] = &[
     ),
     ("tools", "<tools>[{\"name\":\"weather\",\"arguments\":{\"city\":\"Paris\",\"days\":3}}]</tools>", &[PARIS], ""),
     (
+        "longcat",
+        "<longcat_tool_call>\n{\"name\": \"read\", \"arguments\": {\"filePath\": \"/a\"}}\n</longcat_tool_call>",
+        &[A],
+        "",
+    ),
+    (
+        "longcat",
+        "<longcat_tool_call>{\"name\":\"bash\",\"arguments\":{\"command\":\"ls -la\"}}</longcat_tool_call> x",
+        &[B],
+        " x",
+    ),
+    (
+        "longcat",
+        "<longcat_tool_call>\n{\"name\":\"weather\",\"arguments\":{\"city\":\"Paris\",\"days\":3}}",
+        &[PARIS],
+        "",
+    ),
+    (
         "internlm2",
         "<|action_start|><|plugin|>\n{\"name\": \"read\", \"parameters\": {\"filePath\": \"/a\"}}<|action_end|>",
         &[A],
@@ -458,6 +476,7 @@ pub(super) const NONE: &[(&str, &str)] = &[
         "tools",
         "<tools>\n{\"type\": \"function\", \"function\": {\"name\": \"read\", \"description\": \"Reads\"}}\n</tools>",
     ),
+    ("longcat", "<longcat_tool_call>none</longcat_tool_call>"),
     ("internlm2", "<|action_start|><|interpreter|>\nprint(1)<|action_end|>"),
     ("lfm2", "<|tool_call_start|>[]<|tool_call_end|>"),
     ("olmo3", "<function_calls>\nprint(x)\n</function_calls>"),
