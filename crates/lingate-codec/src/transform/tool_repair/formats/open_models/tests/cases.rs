@@ -174,6 +174,12 @@ pub(super) const CASES: &[Case] = &[
         "",
     ),
     // Mistral
+    (
+        "kimi_k2",
+        "<|tool_calls_section_begin|>\n<|tool_call_begin|>\nfunctions.read:0\n<|tool_call_argument_begin|>\n{\"filePath\":\"/a\"}\n<|tool_call_end|>\n<|tool_calls_section_end|>\n",
+        &[A],
+        "\n",
+    ),
     ("mistral", "[TOOL_CALLS][{\"name\":\"read\",\"arguments\":{\"filePath\":\"/a\"}}]", &[A], ""),
     (
         "mistral",
