@@ -140,7 +140,8 @@ proptest! {
 
 /// Texts that make scanners slow.
 fn hostile() -> Vec<(&'static str, String)> {
-    let long = |unit: &str| unit.repeat(64 * 1024 / unit.len());
+    let size = if cfg!(debug_assertions) { 16 } else { 64 };
+    let long = |unit: &str| unit.repeat(size * 1024 / unit.len());
     let units = [
         "<",
         "`",
@@ -181,17 +182,22 @@ fn hostile() -> Vec<(&'static str, String)> {
     plain.chain(failing).collect()
 }
 
+/// Nanoseconds that this thread has run: a busy machine does not count. `None` where the kernel does not tell.
+fn ran() -> Option<u64> {
+    std::fs::read_to_string("/proc/thread-self/schedstat").ok()?.split(' ').next()?.parse().ok()
+}
+
 #[test]
 fn hostile_texts_take_linear_time() {
-    // Far above what it takes, far below what anything quadratic would: a build without optimisation on a busy machine.
-    let bound = if cfg!(debug_assertions) { 4000 } else { 200 };
+    // Several times what it takes, and far below what anything quadratic would: that would be seconds.
+    let bound = if cfg!(debug_assertions) { 1_000_000_000 } else { 300_000_000 };
     for (unit, text) in hostile() {
         let streamed = if text.ends_with(unit) { vec![characters(&text)] } else { vec![] };
         for pieces in std::iter::once(vec![text.as_str()]).chain(streamed) {
-            let began = Instant::now();
+            let before = ran();
             answer(&BUILT_IN, &pieces);
-            let took = began.elapsed().as_millis();
-            assert!(took < bound, "{unit:?} in {} pieces took {took} ms", pieces.len());
+            let took = ran().zip(before).map_or(0, |(after, before)| after - before);
+            assert!(took < bound, "{unit:?} in {} pieces took {took} ns", pieces.len());
         }
     }
 }
@@ -250,4 +256,19 @@ fn a_pattern_makes_64_calls_at_most() {
     assert_eq!(calls(&"<tool_call>{\"name\":\"ping\",\"arguments\":{}}</tool_call>".repeat(70)), 64);
     assert_eq!(calls(&"ping()\n".repeat(64)), 64);
     assert_eq!(calls(&"ping()\n".repeat(65)), 0, "all or none where only the end makes them calls");
+}
+
+#[test]
+fn priority_decides_overlaps_then_position() {
+    let inner = "<parameter=command>ls</parameter>";
+    let text = format!("<function=bash>{inner}</function>");
+    let bash = |text: &str| Out::Call("bash".into(), text.into());
+    let found = r#"{"command":"ls","description":"Run bash command"}"#;
+    let end = Out::Finish(FinishReason::ToolCalls);
+    let expected = vec![Out::Text("<function=bash>".into()), bash(found), Out::Text("</function>".into()), end.clone()];
+    assert_eq!(answer(&OWN, &[&text]), expected, "the operator's is above");
+    assert_eq!(answer(&BUILT_IN, &[&text]), [bash(found), end.clone()]);
+    let read = Out::Call("read".into(), r#"{"filePath":"/a"}"#.into());
+    let low = answer(&OWN, &["[tool]read[/tool]{\"filePath\":\"/a\"} ]"]);
+    assert_eq!(low, [read, Out::Text(" ]".into()), end], "the operator's is below");
 }
