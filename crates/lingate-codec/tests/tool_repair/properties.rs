@@ -169,7 +169,10 @@ fn hostile() -> Vec<(&'static str, String)> {
         " \t\n",
         "\n> `",
     ];
-    units.into_iter().map(|unit| (unit, long(unit))).collect()
+    let plain = units.into_iter().map(|unit| (unit, long(unit)));
+    // What fails late, over and over.
+    let failing = units.into_iter().flat_map(|unit| ["}", "!", "\"", "\n{1"].map(|tail| (unit, long(unit) + tail)));
+    plain.chain(failing).collect()
 }
 
 #[test]
@@ -177,7 +180,8 @@ fn hostile_texts_take_linear_time() {
     // Far above what it takes, far below what anything quadratic would: a build without optimisation on a busy machine.
     let bound = if cfg!(debug_assertions) { 4000 } else { 200 };
     for (unit, text) in hostile() {
-        for pieces in [vec![text.as_str()], characters(&text)] {
+        let streamed = if text.ends_with(unit) { vec![characters(&text)] } else { vec![] };
+        for pieces in std::iter::once(vec![text.as_str()]).chain(streamed) {
             let began = Instant::now();
             answer(&BUILT_IN, &pieces);
             let took = began.elapsed().as_millis();
@@ -188,7 +192,6 @@ fn hostile_texts_take_linear_time() {
 
 #[test]
 #[ignore = "prints the costs, for a release build"]
-#[expect(clippy::print_stdout, reason = "that is what it is for")]
 fn costs() {
     for (unit, text) in hostile() {
         let took = |pieces: &[&str]| {
@@ -198,6 +201,21 @@ fn costs() {
         };
         println!("{unit:?}: whole {} us, by characters {} us", took(&[&text]), took(&characters(&text)));
     }
+}
+
+/// A stream of 20-byte texts, `PUSHES` of them: count instructions of two runs and divide the difference.
+#[test]
+#[ignore = "for a counter of instructions"]
+fn clean_texts() {
+    let pushes: usize = std::env::var("PUSHES").ok().and_then(|text| text.parse().ok()).unwrap_or(1);
+    let mut repair = ToolRepair::new(Arc::clone(&BUILT_IN), all_tools());
+    let mut out = Vec::new();
+    repair.push(Event::Text("Well".to_owned()), &mut out);
+    for _ in 0..pushes {
+        out.clear();
+        repair.push(Event::Text(" and 14 bytes follow".to_owned()), &mut out);
+    }
+    assert!(!repair.holds());
 }
 
 #[test]
@@ -211,4 +229,12 @@ fn what_is_held_is_bounded() {
     }
     assert!(!out.is_empty() && !repair.holds(), "a full buffer is released");
     assert!(!repair.changed());
+}
+
+#[test]
+fn a_pattern_makes_64_calls_at_most() {
+    let calls = |text: &str| answer(&BUILT_IN, &[text]).iter().filter(|out| matches!(out, Out::Call(..))).count();
+    assert_eq!(calls(&"<tool_call>{\"name\":\"ping\",\"arguments\":{}}</tool_call>".repeat(70)), 64);
+    assert_eq!(calls(&"ping()\n".repeat(64)), 64);
+    assert_eq!(calls(&"ping()\n".repeat(65)), 0, "all or none where only the end makes them calls");
 }

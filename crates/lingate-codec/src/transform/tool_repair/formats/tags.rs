@@ -1,7 +1,7 @@
 //! JSON between tags: `<tool_call>{"name":…,"arguments":{…}}</tool_call>` (Hermes, Qwen 2.5 and 3), the same with
 //! `<tool_code>` (`OpenCode`), and `<tool_use code name="NAME">{…}</tool_use>`. The closing tag may be missing.
 
-use super::past;
+use super::{name_before, past};
 use crate::transform::tool_repair::format::{Around, Format, FoundCall, Match, Opening, Verdict};
 use crate::transform::tool_repair::objects::{self, Reading, Trust};
 use std::borrow::Cow;
@@ -63,12 +63,11 @@ impl Format for ToolUse {
 
     fn scan<'t>(&self, text: &'t str, around: &Around<'_>) -> Verdict<'t> {
         let rest = text.get(TOOL_USE.len()..).unwrap_or_default();
-        let Some((name, _)) = rest.split_once("\">") else {
-            return if rest.contains(['<', '\n']) { Verdict::No } else { around.open() };
+        let name = match name_before(rest, "\">") {
+            Ok(name) if around.tools.has(name) => name,
+            Ok(_) | Err(false) => return Verdict::No,
+            Err(true) => return around.open(),
         };
-        if !around.tools.has(name) {
-            return Verdict::No;
-        }
         match objects::arguments(text, TOOL_USE.len() + name.len() + 2, around) {
             Some(Ok((end, arguments))) => match past(text, end, &["</tool_use>"], around) {
                 Some(len) => {
