@@ -40,7 +40,8 @@ def body_anthropic(model):
 
 STREAM = dict(mode="stream", expect=200, end="[DONE]")
 WORKLOADS = {
-    # name: body, path, mock settings, loadgen settings. `unit` is what the CPU cost is divided by.
+    # name: body, path, mock settings, loadgen settings. `unit` is what the CPU cost is divided by. `count`: numbers of requests
+    # that icount compares where the mock's pace makes others take too long, and a pace at which no events meet in a target under valgrind.
     "W1": dict(title="chat 1 KB / 1 KB, closed loop", body=lambda m: body_small(m), path="/v1/chat/completions",
                mock=dict(full_size=700), mode="full", end='"stop"', expect=1, conns=32, unit="request"),
     "W1r": dict(title="chat 1 KB / 1 KB, fixed rate", body=lambda m: body_small(m), path="/v1/chat/completions",
@@ -48,7 +49,7 @@ WORKLOADS = {
     "W2": dict(title="chat stream of 200 chunks, upstream unpaced", body=lambda m: body_small(m, True), path="/v1/chat/completions",
                mock=dict(chunks=200, delay_us=0), conns=16, unit="chunk", **STREAM),
     "W2p": dict(title="chat stream of 200 chunks, one per 10 ms, 20 at a time", body=lambda m: body_small(m, True), path="/v1/chat/completions",
-                mock=dict(chunks=200, delay_us=10000), conns=20, requests=20, unit="chunk", **STREAM),
+                mock=dict(chunks=200, delay_us=10000), conns=20, requests=20, count=(20, 40, dict(delay_us=30000)), unit="chunk", **STREAM),
     "W3": dict(title="OpenAI client, Anthropic upstream, stream of 200 chunks, unpaced", body=lambda m: body_small(m, True), path="/v1/chat/completions",
                mock=dict(chunks=200, delay_us=0), conns=16, unit="chunk", model="claude-mock", **STREAM),
     "W3b": dict(title="Anthropic client, OpenAI upstream, stream of 200 chunks, unpaced", body=body_anthropic, path="/v1/messages",
@@ -380,12 +381,12 @@ class Bench:
                 for w in works:
                     if w not in t["workloads"]:
                         continue
-                    counts = []
-                    for n in (self.a.n1, self.a.n2):
+                    counts, (n1, n2, pace) = [], WORKLOADS[w].get("count", (self.a.n1, self.a.n2, {}))
+                    for n in (n1, n2):
                         for f in [st, *self.work.glob("cg.*")]:
                             f.unlink(missing_ok=True)
                         proc, _, port = self.start_target(name, self.mock_port + 8, wrap)
-                        ask(self.mock_port, "POST", "/__config?" + "&".join(f"{k}={v}" for k, v in WORKLOADS[w]["mock"].items()))
+                        ask(self.mock_port, "POST", "/__config?" + "&".join(f"{k}={v}" for k, v in dict(WORKLOADS[w]["mock"], **pace).items()))
                         over = {} if "requests" in WORKLOADS[w] else {"conns": self.a.count_conns}
                         r = subprocess.run(self.load(name, w, port, requests=n, **over), capture_output=True, text=True)
                         proc.stop()
@@ -395,7 +396,7 @@ class Bench:
                             counts.append(int(re.search(r"(\d+)\s+(?:\d+\s+)?total$", st.read_text(), re.M)[1]))
                         else:
                             counts.append(sum(int(re.search(r"^(?:totals|summary): (\d+)", f.read_text(), re.M)[1]) for f in self.work.glob("cg.*")))
-                    per = (counts[1] - counts[0]) / (self.a.n2 - self.a.n1)
+                    per = (counts[1] - counts[0]) / (n2 - n1)
                     chunk = f", {per / WORKLOADS[w]['expect']:10.2f} per chunk" if WORKLOADS[w]["unit"] == "chunk" else ""
                     print(f"{name:16} {w:4} {per:14.1f} {unit_name} per request{chunk}", flush=True)
         finally:

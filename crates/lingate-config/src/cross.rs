@@ -60,6 +60,7 @@ impl Config {
                 let key = member(&item("endpoints", index), "tls");
                 out.push(Diagnostic::new(key, "has no effect: the URL is http"));
             }
+            idle(endpoint, &item("endpoints", index), &mut out);
         }
         for (index, model) in self.virtual_models.iter().enumerate().filter(|(_, model)| model.enabled) {
             let usable = |name: &str| self.endpoint(name).is_some_and(|endpoint| endpoint.enabled);
@@ -69,6 +70,18 @@ impl Config {
             }
         }
         out
+    }
+}
+
+/// Reports what of an endpoint does nothing without something else.
+fn idle(endpoint: &Endpoint, path: &str, out: &mut Vec<Diagnostic>) {
+    if endpoint.limits.queue > 0 && endpoint.limits.concurrency == 0 {
+        let key = member(&member(path, "limits"), "queue");
+        out.push(Diagnostic::new(key, "has no effect: nobody waits where `concurrency` is not limited"));
+    }
+    if endpoint.health_check.path.is_some() && endpoint.health_check.interval.is_none() {
+        let key = member(&member(path, "health_check"), "path");
+        out.push(Diagnostic::new(key, "has no effect: no `interval` is set"));
     }
 }
 
@@ -254,6 +267,19 @@ mod tests {
         }
         let found = config.check().err().unwrap_or_default();
         found.into_iter().map(|problem| format!("{}: {}", problem.key, problem.message)).collect()
+    }
+
+    #[test]
+    fn what_does_nothing_is_told() {
+        let mut endpoint = Endpoint::demo("d");
+        endpoint.limits.queue = 5;
+        endpoint.health_check.path = Some("/h".to_owned());
+        let mut config = Config { endpoints: vec![endpoint], ..Config::default() };
+        let keys = |config: &Config| config.warnings().into_iter().map(|warning| warning.key).collect::<Vec<_>>();
+        assert_eq!(keys(&config), ["endpoints[0].limits.queue", "endpoints[0].health_check.path"]);
+        config.endpoints[0].limits.concurrency = 1;
+        config.endpoints[0].health_check.interval = Some(std::time::Duration::from_secs(9));
+        assert!(keys(&config).is_empty());
     }
 
     #[test]

@@ -364,22 +364,22 @@ pub(crate) fn forwarded(headers: &HeaderMap) -> HeaderMap {
     out
 }
 
-fn media_type(headers: &HeaderMap) -> &str {
-    let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+fn media_type(headers: &HeaderMap) -> &[u8] {
+    let value = headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
     // A plain search: for so short a text, a searching function costs more.
-    let end = value.bytes().position(|byte| byte == b';').unwrap_or(value.len());
-    value[..end].trim()
+    let end = value.iter().position(|byte| *byte == b';').unwrap_or(value.len());
+    value[..end].trim_ascii()
 }
 
 pub(crate) fn is_html(headers: &HeaderMap) -> bool {
-    media_type(headers).eq_ignore_ascii_case("text/html")
+    media_type(headers).eq_ignore_ascii_case(b"text/html")
 }
 
 /// Whether the body is a stream: by its type; where the type says nothing, by what was asked.
 fn is_stream(headers: &HeaderMap, outgoing: &Outgoing) -> bool {
     match media_type(headers) {
-        "text/event-stream" | "application/x-ndjson" | "application/jsonl" => true,
-        "application/json" => outgoing.stream && outgoing.dialect.framing() == Framing::Ndjson,
+        b"text/event-stream" | b"application/x-ndjson" | b"application/jsonl" => true,
+        b"application/json" => outgoing.stream && outgoing.dialect.framing() == Framing::Ndjson,
         _ => outgoing.stream,
     }
 }

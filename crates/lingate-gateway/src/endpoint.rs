@@ -14,7 +14,6 @@ use crate::backend::openwebui::{self, Session};
 use crate::backend::{self, Backend};
 use crate::error::{Class, Failure};
 use crate::job::{Ask, Jobs};
-use crate::pump::FirstToken;
 use crate::route::Breaker;
 use crate::secrets::Secrets;
 use crate::telemetry::Metrics;
@@ -34,7 +33,6 @@ use lingate_store::SealedCache;
 use local::demo_answer;
 use setup::{account, dialects, encode_query, fixed_headers, is_openai, joined, routes};
 use std::sync::Arc;
-use tokio::time::Instant;
 
 /// The largest sign-in answer that is read.
 const SIGN_IN_CAP: u64 = 256 * 1024;
@@ -281,29 +279,20 @@ impl Endpoint {
         Box::pin(self.call_signed_in(upstream, session, own)).await
     }
 
-    /// Sends under limits of the call's own. An answer that must begin in time says so to whoever reads it.
+    /// Sends under limits of the call's own.
     async fn send_within(
         &self,
         limits: CallLimits,
         upstream: &Arc<Upstream>,
         mut call: Call,
     ) -> Result<Answer, Failure> {
-        let first = limits.first_token.map(FirstToken::from_now);
+        let first = limits.first_token();
         call.limits = Some(limits.with_head());
-        let result = match &self.session {
+        let answered = match &self.session {
             Some(session) => self.call_signed_in(upstream, session, call).await,
             None => upstream.send(call).await.map_err(|error| failure(&error)),
         };
-        match (result, first) {
-            (Ok(mut answer), Some(first)) => {
-                answer.parts.extensions.insert(first);
-                Ok(answer)
-            }
-            (Err(failure), Some(first)) if failure.error.status == 504 && first.by <= Instant::now() => {
-                Err(Failure { error: first.error(), ..failure })
-            }
-            (result, _) => result,
-        }
+        limits::watched(answered, first)
     }
 
     async fn call_job(&self, jobs: &Jobs, call: EndpointCall) -> Result<Answer, Failure> {
@@ -312,15 +301,18 @@ impl Endpoint {
             Path::Root(path) | Path::Bare(path) => path,
         };
         if call.method == Method::GET {
-            return jobs.get(&path).await;
+            return if path == self.backend.models_path { Ok(Jobs::list()) } else { jobs.get(&path).await };
         }
+        let first = call.limits.and_then(CallLimits::first_token);
         let mut headers = self.json_headers.clone();
         headers.extend(call.headers);
-        let ask = Ask { path, headers, body: call.body.to_bytes(), status: call.job_status };
-        jobs.call(ask).await.map_err(|mut failure| {
+        let limits = call.limits.map(CallLimits::with_head);
+        let ask = Ask { path, headers, body: call.body.to_bytes(), status: call.job_status, limits };
+        let answered = jobs.call(ask).await.map_err(|mut failure| {
             self.secrets.scrub(&mut failure.error);
             failure
-        })
+        });
+        limits::watched(answered, first)
     }
 
     async fn call_signed_in(

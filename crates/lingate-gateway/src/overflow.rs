@@ -71,7 +71,7 @@ fn context(exchange: &Exchange<'_>, target: &Target, asked: &str, model: &Virtua
     let (lists, snapshot) = (&exchange.gateway.lists, &exchange.snapshot);
     let known = lists.context_now(snapshot, &target.endpoint, name).length;
     if known.is_none() {
-        lists.learn(snapshot, &target.endpoint);
+        lists.learn(snapshot, &target.endpoint, name);
     }
     known
 }

@@ -240,7 +240,8 @@ fn finish(exchange: &Exchange<'_>, response: &mut Response<Body>) {
     headers.insert(REQUEST_ID, exchange.shown_id.clone());
     headers.insert(LINGATE_REQUEST_ID, exchange.id.into());
     // Anthropic's SDKs read the id under this name.
-    if exchange.parts.uri.path().contains("messages") || exchange.parts.headers.contains_key(ANTHROPIC_VERSION) {
+    let path = exchange.parts.uri.path().as_bytes();
+    if path.windows(9).any(|part| part == b"/messages") || exchange.parts.headers.contains_key(ANTHROPIC_VERSION) {
         headers.insert(ANTHROPIC_REQUEST_ID, exchange.shown_id.clone());
     }
     exchange.snapshot.cors.decorate(exchange.parts.headers.get(header::ORIGIN), headers);

@@ -6,6 +6,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
+use std::sync::OnceLock;
 
 /// How a request ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -96,6 +97,8 @@ pub struct Metrics {
     endpoint_queued: Family<EndpointLabels, Gauge>,
     endpoint_refused: Family<RefusalLabels, Counter>,
     endpoint_healthy: Family<EndpointLabels, Gauge>,
+    /// That of status 200, once there was one.
+    ok: OnceLock<Counter>,
     /// Requests that are under way.
     pub in_flight: Gauge,
     /// Requests refused by the rate limit.
@@ -179,6 +182,7 @@ impl Default for Metrics {
             endpoint_queued: Family::default(),
             endpoint_refused: Family::default(),
             endpoint_healthy: Family::default(),
+            ok: OnceLock::new(),
             in_flight: Gauge::default(),
             limited: Counter::default(),
             unstored: Counter::default(),
@@ -276,7 +280,13 @@ impl Metrics {
 
     /// Counts an answer's status.
     pub fn answered(&self, status: u16) {
-        self.responses.get_or_create(&StatusLabels { status }).inc();
+        let handle = || self.responses.get_or_create_owned(&StatusLabels { status });
+        // Nearly all are: the look-up takes a lock and a hash.
+        if status == 200 {
+            self.ok.get_or_init(handle).inc()
+        } else {
+            handle().inc()
+        };
     }
 
     /// The text that Prometheus reads.

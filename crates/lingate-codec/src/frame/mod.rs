@@ -128,6 +128,13 @@ impl Pending {
         self.buffer.extend_from_slice(bytes);
     }
 
+    /// Gives out the bytes up to `end`.
+    fn take(&mut self, end: usize) -> &[u8] {
+        let start = std::mem::replace(&mut self.start, end);
+        self.seen = end;
+        &self.buffer[start..end]
+    }
+
     /// Gives up the buffer's memory after a large frame, so that a slow stream holds little.
     fn relax(&mut self) {
         const SMALL: usize = 16 * 1024;

@@ -3,6 +3,9 @@
 use super::{Frame, FrameTooLarge, Pending};
 use std::borrow::Cow;
 
+/// How nearly every line of a stream begins.
+const PLAIN: &[u8] = b"data: ";
+
 /// Cuts a stream after each blank line. Comment-only blocks come out as frames without data, so that a relay
 /// can pass them on.
 #[derive(Debug)]
@@ -35,6 +38,16 @@ impl SseFramer {
 
     /// See [`super::Framer::next_frame`].
     pub fn next_frame(&mut self) -> Result<Option<Frame<'_>>, FrameTooLarge> {
+        if let Some(end) = self.plain_end() {
+            let raw = self.pending.take(end);
+            self.line = end;
+            return Ok(Some(Frame {
+                raw,
+                event: b"",
+                data: Cow::Borrowed(&raw[PLAIN.len()..raw.len() - 2]),
+                data_at: PLAIN.len(),
+            }));
+        }
         let Some(end) = self.find_end() else {
             self.pending.too_large(self.cap)?;
             if self.pending.start == self.pending.buffer.len() {
@@ -60,6 +73,17 @@ impl SseFramer {
     /// See [`super::Framer::saw_id`].
     pub fn saw_id(&self) -> bool {
         self.saw_id
+    }
+
+    /// The end of an event that is one line of data between `data: ` and two LF, as nearly all are.
+    fn plain_end(&self) -> Option<usize> {
+        let Pending { buffer, start, seen, .. } = &self.pending;
+        if self.after_cr || seen != start || !buffer[*start..].starts_with(PLAIN) {
+            return None;
+        }
+        let line = start + memchr::memchr2(b'\n', b'\r', &buffer[*start..])?;
+        let end = line + 2;
+        (buffer[line..].starts_with(b"\n\n") && end - start <= self.cap).then_some(end)
     }
 
     /// Where the next event ends, if its end is in the buffer.

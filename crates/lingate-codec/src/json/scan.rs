@@ -227,7 +227,19 @@ impl<'a> Scanner<'a> {
         if self.at == start { Err(Wrong("malformed number")) } else { Ok(()) }
     }
 
+    #[inline]
     fn string(&mut self) -> Step {
+        match strings::short_end(self.text, self.at + 1) {
+            Some(end) => {
+                self.at = end + 1;
+                Ok(())
+            }
+            None => self.long_string(),
+        }
+    }
+
+    #[inline(never)]
+    fn long_string(&mut self) -> Step {
         let start = self.at + 1;
         let (end, unsure) = match strings::end(self.text, start, self.strict) {
             Ok(found) => found,

@@ -1,15 +1,18 @@
 //! Time limits of single calls: where a target has its own, and of a stream's first piece of content.
 
-use crate::upstream::TimeLimits;
+use crate::error::Failure;
+use crate::pump::FirstToken;
+use crate::upstream::{Answer, TimeLimits};
 use lingate_config::{Config, TimeoutOverrides, Timeouts};
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// Time limits of one call.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct CallLimits {
     times: TimeLimits,
     /// From sending the request to the first piece of content, of a streamed request.
-    pub first_token: Option<Duration>,
+    first_token: Option<Duration>,
 }
 
 impl CallLimits {
@@ -36,10 +39,29 @@ impl CallLimits {
         Self { first_token: self.first_token.filter(|_| streamed), ..self }
     }
 
+    /// When the first piece of content must have come, of a request that is sent now.
+    pub(super) fn first_token(self) -> Option<FirstToken> {
+        self.first_token.map(FirstToken::from_now)
+    }
+
     /// What connections hold to: the head comes no later than the first piece of content.
     pub(super) fn with_head(self) -> TimeLimits {
         let first_byte = [self.times.first_byte, self.first_token].into_iter().flatten().min();
         TimeLimits { first_byte, ..self.times }
+    }
+}
+
+/// An answer that must begin in time says so to whoever reads it; one that did not come at all is late.
+pub(super) fn watched(answered: Result<Answer, Failure>, first: Option<FirstToken>) -> Result<Answer, Failure> {
+    match (answered, first) {
+        (Ok(mut answer), Some(first)) => {
+            answer.parts.extensions.insert(first);
+            Ok(answer)
+        }
+        (Err(failure), Some(first)) if failure.error.status == 504 && first.by <= Instant::now() => {
+            Err(Failure { error: first.error(), ..failure })
+        }
+        (answered, _) => answered,
     }
 }
 

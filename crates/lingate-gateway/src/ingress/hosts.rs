@@ -25,6 +25,7 @@ pub(crate) fn is_allowed_host(host: Option<&str>, allowed: &[String]) -> bool {
         return false;
     }
     !name.contains('.')
+        || name == "127.0.0.1"
         || name.parse::<Ipv4Addr>().is_ok()
         || is_below(name, ".localhost")
         || name.eq_ignore_ascii_case("host.docker.internal")

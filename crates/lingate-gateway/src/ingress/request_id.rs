@@ -1,18 +1,18 @@
 //! lingate's own id of a request, a UUIDv7, and the client's, if it sent a well-formed one.
 
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The header of the client's own id, and of the answer.
-const HEADER: &str = "x-request-id";
+const HEADER: HeaderName = HeaderName::from_static("x-request-id");
 
 /// The longest id of a client that is taken over.
 const LONGEST: usize = 128;
 
 /// The id that the client gave its request: 1 to 128 of `[A-Za-z0-9._:-]`, in one header; else none.
 pub(crate) fn client_id(headers: &HeaderMap) -> Option<HeaderValue> {
-    let mut values = headers.get_all(HEADER).iter();
+    let mut values = headers.get_all(&HEADER).iter();
     let value = values.next().filter(|value| is_well_formed(value.as_bytes()))?;
     values.next().is_none().then(|| value.clone())
 }
@@ -113,7 +113,7 @@ impl fmt::Display for RequestId {
 
 impl From<RequestId> for HeaderValue {
     fn from(id: RequestId) -> Self {
-        Self::from_str(id.as_str()).unwrap_or(Self::from_static("-"))
+        Self::from_bytes(&id.text).unwrap_or(Self::from_static("-"))
     }
 }
 
@@ -178,7 +178,7 @@ mod tests {
     #[test]
     fn ids_of_clients() {
         let id = |values: &[&str]| {
-            let headers = values.iter().map(|value| (HEADER.parse().unwrap(), value.parse().unwrap()));
+            let headers = values.iter().map(|value| (HEADER, value.parse().unwrap()));
             client_id(&headers.collect::<HeaderMap>()).map(|id| id.to_str().unwrap().to_owned())
         };
         assert_eq!(id(&["req_1.A:b-c"]).as_deref(), Some("req_1.A:b-c"));

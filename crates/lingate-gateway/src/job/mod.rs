@@ -48,6 +48,8 @@ pub(crate) struct Ask {
     pub(crate) body: Bytes,
     /// Whether the client is to be told what its job waits for.
     pub(crate) status: bool,
+    /// Limits of the job in place of the endpoint's.
+    pub(crate) limits: Option<TimeLimits>,
 }
 
 impl Jobs {
@@ -71,16 +73,18 @@ impl Jobs {
         self.calls.settled().await;
     }
 
-    /// Answers a GET: the queue's health is asked; a list of models there is none, so it is empty.
+    /// The list of models: there is none, so it is empty.
+    pub(crate) fn list() -> Answer {
+        let json = HeaderValue::from_static("application/json");
+        answered(&json, AnswerBody::whole(Bytes::from_static(b"{\"object\":\"list\",\"data\":[]}")))
+    }
+
+    /// Asks the queue itself, as for its health.
     ///
     /// # Errors
-    /// The queue cannot be reached.
+    /// It cannot be reached.
     pub(crate) async fn get(&self, path: &str) -> Result<Answer, Failure> {
-        if path == "/health" {
-            return self.calls.get(path).await.map_err(|error| crate::endpoint::failure(&error));
-        }
-        let json = HeaderValue::from_static("application/json");
-        Ok(answered(&json, AnswerBody::whole(Bytes::from_static(b"{\"object\":\"list\",\"data\":[]}"))))
+        self.calls.get(path).await.map_err(|error| crate::endpoint::failure(&error))
     }
 
     /// Submits a job and waits for its outcome; if a stream is asked for, for the first of it.
@@ -101,7 +105,8 @@ impl Jobs {
         let submission = self.calls.post(path, query, Some(ask.headers), input.into());
         // Given up sooner than the call to the queue, it goes on aside, and the job is cancelled.
         let submission = submit(self.calls.clone(), submission);
-        let limit = [self.limits.first_byte, self.limits.total].into_iter().flatten().min();
+        let limits = ask.limits.unwrap_or(self.limits);
+        let limit = [limits.first_byte, limits.total].into_iter().flatten().min();
         let submitted = match limit {
             Some(limit) => timeout_at(started + limit, submission).await.map_err(|_| {
                 ApiError::new(504, "the queue did not take the job in time").with_code("upstream_timeout")
@@ -115,7 +120,7 @@ impl Jobs {
         let created = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
         let id = format!("{}-{}", if asked == Asked::Chat { "chatcmpl" } else { "cmpl" }, job.id());
         let head = Head { id, model, created, chat: asked == Asked::Chat };
-        let watch = Watch::new(job, reply, self.first, &self.limits, started);
+        let watch = Watch::new(job, reply, self.first, &limits, started);
         if asked == Asked::Embeddings {
             let model = head.model;
             return watch.outcome(|output| Ok((JSON, embedded(output, &model)?))).await;

@@ -1,6 +1,7 @@
 //! How long a model's context is, as far as it is known without asking.
 
 use super::lists::Lists;
+use super::relay::is_ollama;
 use super::show;
 use crate::endpoint::Endpoint;
 use crate::outgoing::KnownContext;
@@ -18,10 +19,16 @@ impl Lists {
         KnownContext { length: shown.length.or_else(listed), ..shown }
     }
 
-    /// Has an endpoint's list fetched behind the caller's back, if none is in memory.
-    pub(crate) fn learn(&self, snapshot: &Snapshot, endpoint: &Arc<Endpoint>) {
+    /// Has an endpoint asked, behind the caller's back, what might tell the context of a model: its list, if none is in
+    /// memory; and where there is one, what it says of the model itself.
+    pub(crate) fn learn(&self, snapshot: &Snapshot, endpoint: &Arc<Endpoint>, model: &str) {
         if self.list_now(snapshot, endpoint).is_none() {
             self.ask(snapshot, endpoint);
+        }
+        if is_ollama(endpoint) {
+            let (ttl, max_error_body) = (snapshot.config.show_ttl, snapshot.config.max_error_body);
+            let ask = || show::describe(endpoint.clone(), model, false, max_error_body);
+            self.shows.begin(show::key(endpoint, model, false), ttl, ask);
         }
     }
 }

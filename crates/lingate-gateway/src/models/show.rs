@@ -13,6 +13,8 @@ use bytes::Bytes;
 use lingate_codec::dialect::{DialectId, Envelope};
 use lingate_codec::ir::ApiError;
 use lingate_codec::json::{Raw, Writer};
+use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How long an upstream may take to describe a model.
@@ -46,32 +48,37 @@ pub(super) async fn serve(exchange: &Exchange<'_>, body: &Bytes) -> Served {
 async fn asked(exchange: &Exchange<'_>, target: &Target, envelope: &Envelope<'_>) -> Result<Bytes, Failure> {
     let real = real_name(target, &envelope.model);
     let verbose = envelope.object.given("verbose").and_then(Raw::bool) == Some(true);
-    let endpoint = target.endpoint.clone();
-    let key = key(&endpoint, real, verbose);
     let config = &exchange.snapshot.config;
-    let max_error_body = config.max_error_body;
-    let ask = || {
-        let mut body = Vec::new();
-        let mut w = Writer::new(&mut body);
-        w.begin_object();
-        w.string_member("model", real);
-        if verbose {
-            w.bool_member("verbose", true);
-        }
-        w.end_object();
-        let call = EndpointCall::post(Path::Root("/api/show".to_owned()), body);
-        async move {
-            let answer = relay::read(&endpoint, call, DialectId::Ollama, max_error_body);
-            match tokio::time::timeout(PATIENCE, answer).await {
-                Ok(answer) => answer,
-                Err(_) => {
-                    let error = ApiError::new(504, "the upstream did not describe the model in time");
-                    Err(Failure::new(Class::Refused, error))
-                }
+    let ask = || describe(target.endpoint.clone(), real, verbose, config.max_error_body);
+    exchange.gateway.lists.shows.get(key(&target.endpoint, real, verbose), config.show_ttl, ask).await
+}
+
+/// Asks an upstream for it.
+pub(super) fn describe(
+    endpoint: Arc<Endpoint>,
+    real: &str,
+    verbose: bool,
+    max_error_body: u64,
+) -> impl Future<Output = Result<Bytes, Failure>> + Send + 'static {
+    let mut body = Vec::new();
+    let mut w = Writer::new(&mut body);
+    w.begin_object();
+    w.string_member("model", real);
+    if verbose {
+        w.bool_member("verbose", true);
+    }
+    w.end_object();
+    let call = EndpointCall::post(Path::Root("/api/show".to_owned()), body);
+    async move {
+        let answer = relay::read(&endpoint, call, DialectId::Ollama, max_error_body);
+        match tokio::time::timeout(PATIENCE, answer).await {
+            Ok(answer) => answer,
+            Err(_) => {
+                let error = ApiError::new(504, "the upstream did not describe the model in time");
+                Err(Failure::new(Class::Refused, error))
             }
         }
-    };
-    exchange.gateway.lists.shows.get(key, config.show_ttl, ask).await
+    }
 }
 
 /// What the answers are kept by.

@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 
 /// The most answers kept.
 const MAX_ENTRIES: usize = 256;
+/// How long nobody is asked again who gave no answer worth keeping, where nobody waits for one.
+const REST: Duration = Duration::from_secs(60);
 /// Larger answers are not kept.
 const MAX_BYTES: usize = 256 * 1024;
 
@@ -66,6 +68,22 @@ impl ShowCache {
 }
 
 impl ShowCache {
+    /// Has `ask` run behind the caller's back, unless an answer is kept or awaited, or there was none a short while ago.
+    pub(super) fn begin<F>(&self, key: String, ttl: Duration, ask: impl FnOnce() -> F)
+    where
+        F: Future<Output = Result<Bytes, Failure>> + Send + 'static,
+    {
+        let mut entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if entries.get(&key).is_some_and(|entry| entry.serves(ttl) || entry.since.elapsed() < REST) {
+            return;
+        }
+        let flight = start(ask());
+        // An answer is known only once somebody has waited for it.
+        tokio::spawn(flight.clone().map(drop));
+        entries.insert(key, Entry { since: Instant::now(), flight });
+        tidy(&mut entries, ttl);
+    }
+
     /// The kept answer, if there is one that is young enough.
     pub(super) fn known_now(&self, key: &str, ttl: Duration) -> Option<Bytes> {
         let entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -121,6 +139,31 @@ mod tests {
         assert_eq!(cache.known_now("a", TTL).as_deref(), Some(&b"1"[..]));
         assert_eq!((cache.known_now("a", Duration::ZERO), cache.known_now("c", TTL)), (None, None));
         assert_eq!(plain(&cache, "a", Duration::ZERO, b"4").await, "4");
+    }
+
+    #[tokio::test]
+    async fn what_nobody_waits_for_is_asked_once() {
+        let (cache, asked) = (ShowCache::default(), Arc::new(AtomicU32::new(0)));
+        let ask = |answer: Result<Bytes, Failure>| {
+            let asked = asked.clone();
+            move || async move {
+                asked.fetch_add(1, Ordering::Relaxed);
+                answer
+            }
+        };
+        for _ in 0..3 {
+            cache.begin("bad".to_owned(), TTL, ask(Err(ApiError::new(502, "no").into())));
+            cache.begin("good".to_owned(), TTL, ask(Ok(Bytes::from_static(b"1"))));
+            let known = async {
+                while cache.known_now("good", TTL).is_none() {
+                    tokio::task::yield_now().await;
+                }
+            };
+            tokio::time::timeout(Duration::from_secs(5), known).await.unwrap();
+        }
+        assert_eq!(asked.load(Ordering::Relaxed), 2);
+        // Whoever waits for it has it asked for again.
+        assert_eq!(plain(&cache, "bad", TTL, b"3").await, "3");
     }
 
     #[tokio::test]

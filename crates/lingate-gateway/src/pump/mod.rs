@@ -12,7 +12,7 @@ use crate::error::{Class, Failure};
 use crate::recorder::Recorder;
 use crate::responses::{Keep, Keeping};
 use crate::secrets::Secrets;
-use crate::upstream::{AnswerBody, UpstreamError};
+use crate::upstream::{AnswerBody, UpstreamError, Woken};
 use bytes::Bytes;
 use first_token::FirstTokenWatch;
 use http_body::Frame;
@@ -98,6 +98,10 @@ pub struct Pump {
     signs: Option<Box<dyn StreamEncoder>>,
     /// The stream's last bytes, on their way into the store.
     keeping: Option<Keeping>,
+    /// Whether anything has happened since all of it had nothing: hyper asks more often than that.
+    woken: Woken,
+    /// Whether the upstream was asked until it had nothing, in this poll.
+    dry: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -127,6 +131,8 @@ impl Pump {
             silence: None,
             signs: None,
             keeping: None,
+            woken: Woken::default(),
+            dry: false,
         }
     }
 
@@ -169,6 +175,19 @@ impl Pump {
 
     /// The body's next frame, for hyper.
     pub fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let Some(waker) = self.woken.before(cx) else { return Poll::Pending };
+        self.dry = false;
+        let polled = self.poll_next(&mut Context::from_waker(&waker));
+        // After a frame that took all there was, nothing is to be asked for: all know whom to wake.
+        let waits = self.dry
+            && self.keeping.is_none()
+            && self.first_token.is_none()
+            && self.silence.as_ref().is_none_or(|silence| silence.is_set(&waker));
+        self.woken.after(polled.is_ready() && !(waits && self.state == State::Open));
+        polled
+    }
+
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         self.committed = true;
         if self.out.is_empty() {
             self.fill(cx);
@@ -227,6 +246,7 @@ impl Pump {
                         // The model may be at work.
                         self.fail(Class::AfterSend, error);
                     }
+                    self.dry = true;
                     return;
                 }
                 Poll::Ready(Some(Ok(_))) if self.state == State::Ended => {}

@@ -40,12 +40,17 @@ impl Silence {
         }
     }
 
+    /// Whether the timer is set for this waker, so that it need not be asked before it fires.
+    pub fn is_set(&self, waker: &Waker) -> bool {
+        self.wakes.as_ref().is_some_and(|wakes| wakes.will_wake(waker)) && !self.timer.is_elapsed()
+    }
+
     /// Ready when the client has heard nothing for too long. It counts anew then: a sign of life is to follow.
     pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         loop {
             if !self.timer.is_elapsed() {
                 // A timer that is set costs no more than this look.
-                if self.wakes.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+                if self.is_set(cx.waker()) {
                     return Poll::Pending;
                 }
                 // Unconstrained: with the task's budget used up it would say that it waits, and not be set.

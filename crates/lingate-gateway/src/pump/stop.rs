@@ -38,6 +38,8 @@ impl StopWatch {
     /// Ready when the stream must end.
     pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let Some(waker) = self.woken.before(cx) else { return Poll::Pending };
-        self.notified.as_mut().poll(&mut Context::from_waker(&waker))
+        let polled = self.notified.as_mut().poll(&mut Context::from_waker(&waker));
+        self.woken.after(polled.is_ready());
+        polled
     }
 }

@@ -1,17 +1,16 @@
 //! An upstream's answer: its head, and a body that drives its own connection.
 
 use super::lane::Place;
-use super::pool::Exchange;
-use super::wake::Woken;
+use super::pool::{Exchange, earliest};
+use super::watch::Watch;
 use super::{Phase, UpstreamError};
 use bytes::Bytes;
 use http_body::Body as _;
 use hyper::body::Incoming;
-use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio::time::{Instant, Sleep};
+use tokio::time::Instant;
 
 /// An answer whose head has come.
 #[derive(Debug)]
@@ -36,16 +35,14 @@ pub struct AnswerBody {
     total: Option<Instant>,
     /// When something last came.
     last: Instant,
-    timer: Option<Pin<Box<Sleep>>>,
-    woken: Woken,
     /// Kept until the last byte has come.
     held: Option<Box<dyn Send + Sync>>,
 }
 
 enum Source {
-    Http1 { incoming: Incoming, exchange: Option<Box<Exchange>> },
-    Http2 { incoming: Incoming, _place: Place },
-    Local(Box<dyn Local>),
+    Http1 { incoming: Incoming, exchange: Box<Exchange>, begun: bool },
+    Http2 { incoming: Incoming, watch: Watch, _place: Place },
+    Local { local: Box<dyn Local>, watch: Watch },
     Ended,
 }
 
@@ -58,31 +55,24 @@ impl std::fmt::Debug for AnswerBody {
 impl AnswerBody {
     pub(super) fn http1(
         incoming: Incoming,
-        exchange: Box<Exchange>,
+        mut exchange: Box<Exchange>,
         idle: Option<Duration>,
         total: Option<Instant>,
-        timer: Option<Pin<Box<Sleep>>>,
     ) -> Self {
-        let source = Source::Http1 { incoming, exchange: Some(exchange) };
-        Self { source, idle, total, last: Instant::now(), timer, woken: Woken::default(), held: None }
+        let last = Instant::now();
+        exchange.watch.alarm.limit(earliest(idle.map(|idle| last + idle), total));
+        Self { source: Source::Http1 { incoming, exchange, begun: false }, idle, total, last, held: None }
     }
 
     pub(super) fn http2(incoming: Incoming, place: Place, idle: Option<Duration>, total: Option<Instant>) -> Self {
-        let source = Source::Http2 { incoming, _place: place };
-        Self { source, idle, total, last: Instant::now(), timer: None, woken: Woken::default(), held: None }
+        let source = Source::Http2 { incoming, watch: Watch::default(), _place: place };
+        Self { source, idle, total, last: Instant::now(), held: None }
     }
 
     /// A body made in this process.
     pub fn local(local: Box<dyn Local>) -> Self {
-        Self {
-            source: Source::Local(local),
-            idle: None,
-            total: None,
-            last: Instant::now(),
-            timer: None,
-            woken: Woken::default(),
-            held: None,
-        }
+        let source = Source::Local { local, watch: Watch::default() };
+        Self { source, idle: None, total: None, last: Instant::now(), held: None }
     }
 
     /// A body that is there already.
@@ -111,71 +101,61 @@ impl AnswerBody {
     /// # Errors
     /// The connection broke, or a time limit ran out; nothing can be read after that.
     pub fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, UpstreamError>>> {
-        let Some(waker) = self.woken.before(cx) else { return Poll::Pending };
+        let Some(watch) = self.watch() else { return Poll::Ready(None) };
+        let Some(waker) = watch.woken.before(cx) else { return Poll::Pending };
         let polled = self.poll_source(&mut Context::from_waker(&waker));
-        self.woken.after(polled.is_ready());
+        if let Some(watch) = self.watch() {
+            watch.woken.after(polled.is_ready());
+        }
+        match &polled {
+            // Only the timer needs it, and it looks when it fires.
+            Poll::Ready(Some(Ok(_))) => self.last = Instant::now(),
+            Poll::Ready(Some(Err(_))) => {
+                self.held = None;
+                self.source = Source::Ended;
+            }
+            Poll::Ready(None) => {
+                self.held = None;
+                if let Source::Http1 { exchange, .. } = std::mem::replace(&mut self.source, Source::Ended) {
+                    exchange.release(self.last);
+                }
+            }
+            Poll::Pending => {}
+        }
         polled
     }
 
+    fn watch(&mut self) -> Option<&mut Watch> {
+        match &mut self.source {
+            Source::Http1 { exchange, .. } => Some(&mut exchange.watch),
+            Source::Http2 { watch, .. } | Source::Local { watch, .. } => Some(watch),
+            Source::Ended => None,
+        }
+    }
+
     fn poll_source(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, UpstreamError>>> {
-        let polled = match &mut self.source {
+        let (polled, alarm) = match &mut self.source {
             Source::Ended => return Poll::Ready(None),
-            Source::Local(local) => local.poll_next(cx).map(|bytes| bytes.map(Ok)),
-            Source::Http2 { incoming, .. } => poll_incoming(incoming, cx),
-            Source::Http1 { incoming, exchange } => poll_http1(incoming, exchange.as_deref_mut(), cx),
+            Source::Local { local, .. } => return local.poll_next(cx).map(|bytes| bytes.map(Ok)),
+            Source::Http2 { incoming, watch, .. } => (poll_incoming(incoming, cx), &mut watch.alarm),
+            Source::Http1 { incoming, exchange, begun } => {
+                // Nothing but the connection puts something in, so it goes first, unless all there is may be in.
+                let filled = !std::mem::replace(begun, true) || incoming.is_end_stream();
+                (poll_http1(incoming, exchange, filled, cx), &mut exchange.watch.alarm)
+            }
         };
-        match polled {
-            Poll::Ready(Some(Ok(bytes))) => {
-                // Only timers need it, and they look when they fire.
-                self.last = Instant::now();
-                Poll::Ready(Some(Ok(bytes)))
-            }
-            Poll::Ready(Some(Err(error))) => {
-                self.source = Source::Ended;
-                Poll::Ready(Some(Err(error)))
-            }
-            Poll::Ready(None) => {
-                self.end(cx);
-                Poll::Ready(None)
-            }
-            Poll::Pending => self.poll_time(cx).map(|error| Some(Err(error))),
+        if polled.is_ready() || alarm.is_quiet() {
+            return polled;
         }
-    }
-
-    fn end(&mut self, cx: &mut Context<'_>) {
-        self.held = None;
-        if let Source::Http1 { exchange: Some(exchange), .. } = std::mem::replace(&mut self.source, Source::Ended) {
-            exchange.release(self.timer.take(), cx);
-        }
-    }
-
-    /// Ready when a time limit has run out.
-    fn poll_time(&mut self, cx: &mut Context<'_>) -> Poll<UpstreamError> {
-        if matches!(self.source, Source::Local(_)) {
-            return Poll::Pending;
-        }
-        loop {
-            let idle_end = self.idle.map(|idle| self.last + idle);
-            let Some(deadline) = super::pool::earliest(idle_end, self.total) else { return Poll::Pending };
-            let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
-            // A timer that was set earlier fires too early at worst; it is then set anew.
-            if timer.deadline() > deadline {
-                timer.as_mut().reset(deadline);
-            }
-            if timer.as_mut().poll(cx).is_pending() {
-                return Poll::Pending;
-            }
-            if Instant::now() < deadline {
-                timer.as_mut().reset(deadline);
-                continue;
-            }
-            self.source = Source::Ended;
-            return Poll::Ready(match (self.idle, self.total) {
+        let idle_end = self.idle.map(|idle| self.last + idle);
+        let Some(deadline) = earliest(idle_end, self.total) else { return Poll::Pending };
+        alarm.poll(deadline, cx).map(|()| {
+            Some(Err(match (self.idle, self.total) {
                 (_, Some(total)) if deadline == total => UpstreamError::total_timeout(Phase::Answering),
                 (Some(idle), _) => UpstreamError::idle_timeout(idle),
                 _ => UpstreamError::total_timeout(Phase::Answering),
-            });
-        }
+            }))
+        })
     }
 
     /// Reads all of it, at most `cap` bytes.
@@ -223,16 +203,18 @@ fn poll_incoming(incoming: &mut Incoming, cx: &mut Context<'_>) -> Poll<Option<R
     }
 }
 
-/// Polls body and connection in turn until neither can go on.
+/// Polls the connection, then the body; the body first where it is likely to be `filled`.
 fn poll_http1(
     incoming: &mut Incoming,
-    exchange: Option<&mut Exchange>,
+    exchange: &mut Exchange,
+    filled: bool,
     cx: &mut Context<'_>,
 ) -> Poll<Option<Result<Bytes, UpstreamError>>> {
-    let polled = poll_incoming(incoming, cx);
-    let Some(exchange) = exchange else { return polled };
-    if polled.is_ready() {
-        return polled;
+    if filled {
+        let polled = poll_incoming(incoming, cx);
+        if polled.is_ready() {
+            return polled;
+        }
     }
     exchange.drive(cx);
     poll_incoming(incoming, cx)

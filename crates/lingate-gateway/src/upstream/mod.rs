@@ -16,7 +16,9 @@ mod pool;
 mod proxy;
 mod tls;
 mod wake;
+mod watch;
 
+use http::header::{CONTENT_LENGTH, HOST};
 use http::{HeaderMap, HeaderValue, Method, Uri};
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,6 +31,9 @@ pub(crate) use error::{Phase, UpstreamError};
 pub(crate) use paced::Paced;
 pub(crate) use tls::{TlsFiles, client_config};
 pub(crate) use wake::Woken;
+
+/// Room that a call's headers have besides what all calls of an endpoint have in common.
+const SPARE_HEADERS: usize = 8;
 
 /// Time limits of one upstream; `None` is no limit.
 #[derive(Debug, Clone, Copy)]
@@ -74,11 +79,14 @@ impl Upstream {
         Self { host: destination.host_header(), destination, limits, pool: Arc::default() }
     }
 
-    /// Writes the Host header into what the headers of calls are copied from, so that the copy has room for it.
+    /// Writes the Host header, and a length, into what the headers of calls are copied from, so that the copy has
+    /// room for them.
     pub(crate) fn name_host(&self, headers: &mut HeaderMap) {
+        headers.reserve(SPARE_HEADERS);
         if let Ok(host) = &self.host {
-            headers.insert(http::header::HOST, host.clone());
+            headers.insert(HOST, host.clone());
         }
+        headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
     }
 
     /// Sends a request and waits for the answer's head.
@@ -94,7 +102,7 @@ impl Upstream {
         let total = limits.total.map(|limit| started + limit);
         let mut request = call.into_request(self.host.as_ref().map_err(Clone::clone)?);
         loop {
-            match self.pool.take() {
+            match self.pool.take(started) {
                 pool::Taken::Idle(exchange) => match exchange.send(request, &limits, started, total).await? {
                     pool::Sent::Answer(answer) => return Ok(*answer),
                     pool::Sent::Unsent(back) => request = *back,
@@ -132,11 +140,18 @@ impl Upstream {
 
 impl Call {
     fn into_request(self, host: &HeaderValue) -> http::Request<Segments> {
+        let length = http_body::Body::size_hint(&self.body).exact().filter(|length| *length > 0);
         let mut request = http::Request::new(self.body);
         *request.method_mut() = self.method;
         *request.uri_mut() = self.target;
         *request.headers_mut() = self.headers;
-        request.headers_mut().insert(http::header::HOST, host.clone());
+        let headers = request.headers_mut();
+        headers.insert(HOST, host.clone());
+        match length {
+            Some(length) => drop(headers.insert(CONTENT_LENGTH, length.into())),
+            // The sender knows what a request without a body says.
+            None => drop(headers.remove(CONTENT_LENGTH)),
+        }
         request
     }
 }

@@ -3,15 +3,16 @@
 use super::answer::{Answer, AnswerBody};
 use super::io::Io;
 use super::lane::Lane;
+use super::watch::Watch;
 use super::{Phase, Segments, TimeLimits, UpstreamError};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Waker};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
-use tokio::time::{Instant, Sleep};
+use tokio::time::Instant;
 
 /// The most idle connections to one upstream.
 const IDLE_MAX: usize = 256;
@@ -43,13 +44,13 @@ pub(super) enum Sent {
 
 impl Pool {
     /// A living connection, the one used last first.
-    pub(super) fn take(&self) -> Taken {
+    pub(super) fn take(&self, now: Instant) -> Taken {
         if let Some(lane) = self.free_lane() {
             return Taken::Lane(lane);
         }
         loop {
             let Some((since, mut exchange)) = lock(&self.idle).pop() else { return Taken::Nothing };
-            if since.elapsed() > IDLE_TIME {
+            if now.saturating_duration_since(since) > IDLE_TIME {
                 // Those below are older still.
                 lock(&self.idle).clear();
                 return Taken::Nothing;
@@ -73,10 +74,10 @@ impl Pool {
         lock(&self.lanes).push(lane);
     }
 
-    fn give_back(&self, exchange: Box<Exchange>) {
+    fn give_back(&self, now: Instant, exchange: Box<Exchange>) {
         let mut idle = lock(&self.idle);
         if idle.len() < IDLE_MAX {
-            idle.push((Instant::now(), exchange));
+            idle.push((now, exchange));
         }
     }
 }
@@ -92,8 +93,8 @@ pub(super) struct Exchange {
     connection: Connection,
     /// Set when the connection is over; it must not be polled again.
     over: bool,
-    /// Left over from the last exchange.
-    timer: Option<Pin<Box<Sleep>>>,
+    /// Polls the connection, whoever uses it.
+    pub(super) watch: Watch,
     pool: Arc<Pool>,
 }
 
@@ -111,7 +112,7 @@ impl Exchange {
             .handshake(TokioIo::new(io))
             .await
             .map_err(|error| UpstreamError::broken(Phase::Connect, &error))?;
-        Ok(Box::new(Self { sender, connection, over: false, timer: None, pool: pool.clone() }))
+        Ok(Box::new(Self { sender, connection, over: false, watch: Watch::default(), pool: pool.clone() }))
     }
 
     /// Lets the connection read and write what it can.
@@ -121,8 +122,16 @@ impl Exchange {
         }
     }
 
+    /// The same while nobody uses it, if something has happened to it.
+    fn drive_alone(&mut self) {
+        if let Some(waker) = self.watch.woken.before(&Context::from_waker(Waker::noop())) {
+            self.drive(&mut Context::from_waker(&waker));
+            self.watch.woken.after(false);
+        }
+    }
+
     fn is_alive(&mut self) -> bool {
-        self.drive(&mut Context::from_waker(Waker::noop()));
+        self.drive_alone();
         !self.over && self.sender.is_ready()
     }
 
@@ -134,36 +143,29 @@ impl Exchange {
         started: Instant,
         total: Option<Instant>,
     ) -> Result<Sent, UpstreamError> {
-        let mut answer = std::pin::pin!(self.sender.try_send_request(request));
-        let (connection, over) = (&mut self.connection, &mut self.over);
+        let deadline = earliest(limits.first_byte.map(|limit| started + limit), total);
+        let Self { sender, connection, over, watch: Watch { woken, alarm }, .. } = &mut *self;
+        let mut answer = std::pin::pin!(sender.try_send_request(request));
+        woken.expect();
+        alarm.limit(deadline);
         let head = std::future::poll_fn(|cx| {
-            if !*over && Pin::new(&mut *connection).poll(cx).is_ready() {
+            let Some(waker) = woken.before(cx) else { return Poll::Pending };
+            let mut cx = Context::from_waker(&waker);
+            if !*over && Pin::new(&mut *connection).poll(&mut cx).is_ready() {
                 *over = true;
             }
-            answer.as_mut().poll(cx)
-        });
-        let deadline = earliest(limits.first_byte.map(|limit| started + limit), total);
-        // The timer goes on to watch over the answer's silences, and stays with the connection: putting a timer off
-        // is far cheaper than making one.
-        let mut timer = deadline.map(|at| match self.timer.take() {
-            Some(mut timer) => {
-                timer.as_mut().reset(at);
-                timer
+            let mut head = answer.as_mut().poll(&mut cx).map(Some);
+            if let Some(deadline) = deadline.filter(|_| head.is_pending()) {
+                head = alarm.poll(deadline, &mut cx).map(|()| None);
             }
-            None => Box::pin(tokio::time::sleep_until(at)),
+            woken.after(head.is_ready());
+            head
         });
-        let result = match &mut timer {
-            None => head.await,
-            Some(timer) => tokio::select! {
-                biased;
-                result = head => result,
-                () = timer => return Err(late(limits, total)),
-            },
-        };
+        let Some(result) = head.await else { return Err(late(limits, total)) };
         match result {
             Ok(response) => {
                 let (parts, incoming) = response.into_parts();
-                let body = AnswerBody::http1(incoming, self, limits.idle, total, timer);
+                let body = AnswerBody::http1(incoming, self, limits.idle, total);
                 Ok(Sent::Answer(Box::new(Answer { parts, body })))
             }
             Err(mut error) => match error.take_message() {
@@ -173,13 +175,17 @@ impl Exchange {
         }
     }
 
-    /// The answer was read to its end: the connection may serve another request.
-    pub(super) fn release(mut self: Box<Self>, timer: Option<Pin<Box<Sleep>>>, cx: &mut Context<'_>) {
-        self.timer = timer;
-        self.drive(cx);
+    /// The answer was read to its end, which came at `now`: the connection may serve another request.
+    pub(super) fn release(mut self: Box<Self>, now: Instant) {
+        self.watch.woken.forget();
+        // As a rule it noticed the end itself. If not, it may not have been asked.
+        if !self.sender.is_ready() {
+            self.watch.woken.expect();
+            self.drive_alone();
+        }
         if !self.over && self.sender.is_ready() {
             let pool = self.pool.clone();
-            pool.give_back(self);
+            pool.give_back(now, self);
         }
     }
 }

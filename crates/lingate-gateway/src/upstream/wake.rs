@@ -1,13 +1,21 @@
 //! Knows whether a source was woken since it last had nothing: a poll that can find nothing costs next to nothing.
+//!
+//! And what wakes a source while it is polled does not wake its task: whoever polls it looks at it anyway. (hyper's
+//! channels wake at each piece that goes through them, which would poll everything once more for nothing.)
 
 use futures_util::task::AtomicWaker;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::task::{Context, Wake, Waker};
+
+/// Something happened since the source was last pending.
+const WOKEN: u8 = 1;
+/// It is being polled.
+const POLLED: u8 = 2;
 
 #[derive(Debug)]
 struct Flag {
-    woken: AtomicBool,
+    state: AtomicU8,
     task: AtomicWaker,
 }
 
@@ -17,8 +25,10 @@ impl Wake for Flag {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        self.woken.store(true, Ordering::Release);
-        self.task.wake();
+        // Woken already: its task knows. Being polled: `after` sees to it.
+        if self.state.fetch_or(WOKEN, Ordering::AcqRel) == 0 {
+            self.task.wake();
+        }
     }
 }
 
@@ -27,39 +37,65 @@ impl Wake for Flag {
 pub(crate) struct Woken {
     flag: Arc<Flag>,
     waker: Waker,
+    /// Whom the flag wakes, unless it has done so.
+    task: Option<Waker>,
 }
 
 impl Default for Woken {
     fn default() -> Self {
-        let flag = Arc::new(Flag { woken: AtomicBool::new(true), task: AtomicWaker::new() });
-        Self { waker: Waker::from(flag.clone()), flag }
+        let flag = Arc::new(Flag { state: AtomicU8::new(WOKEN), task: AtomicWaker::new() });
+        Self { waker: Waker::from(flag.clone()), flag, task: None }
     }
 }
 
 impl Woken {
     /// Before a poll: the waker to poll with, or `None` if nothing can have changed since the source was last
     /// pending. [`Woken::after`] must follow a poll.
-    pub(crate) fn before(&self, cx: &Context<'_>) -> Option<Waker> {
+    pub(crate) fn before(&mut self, cx: &Context<'_>) -> Option<Waker> {
+        let same = self.task.as_ref().is_some_and(|task| task.will_wake(cx.waker()));
+        // Not woken since it was registered, so it still is.
+        if same && self.flag.state.load(Ordering::Acquire) == 0 {
+            return None;
+        }
         self.flag.task.register(cx.waker());
-        self.flag.woken.swap(false, Ordering::AcqRel).then(|| self.waker.clone())
+        if !same {
+            self.task = Some(cx.waker().clone());
+        }
+        let woken = self.flag.state.compare_exchange(WOKEN, POLLED, Ordering::AcqRel, Ordering::Acquire);
+        woken.is_ok().then(|| self.waker.clone())
     }
 
     /// After a poll: whether it gave something, so that there may be more.
     pub(crate) fn after(&self, ready: bool) {
         if ready {
-            self.flag.woken.store(true, Ordering::Release);
+            self.flag.state.store(WOKEN, Ordering::Release);
+        } else if self.flag.state.fetch_and(!POLLED, Ordering::AcqRel) & WOKEN != 0 {
+            self.flag.task.wake();
         }
+    }
+
+    /// The source has something to do, whoever polls it next.
+    pub(crate) fn expect(&self) {
+        self.flag.state.store(WOKEN, Ordering::Release);
+    }
+
+    /// Wakes nobody any more, until the next poll.
+    pub(crate) fn forget(&mut self) {
+        self.task = None;
+        drop(self.flag.task.take());
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::Woken;
-    use std::task::{Context, Waker};
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::{Context, Wake, Waker};
 
     #[test]
     fn a_source_is_asked_again_only_after_it_woke() {
-        let (woken, cx) = (Woken::default(), Context::from_waker(Waker::noop()));
+        let (mut woken, cx) = (Woken::default(), Context::from_waker(Waker::noop()));
         assert!(woken.before(&cx).is_some(), "at first");
         woken.after(true);
         let waker = woken.before(&cx).expect("after something there may be more");
@@ -71,9 +107,57 @@ mod tests {
 
     #[test]
     fn a_wake_during_the_poll_is_not_lost() {
-        let (woken, cx) = (Woken::default(), Context::from_waker(Waker::noop()));
+        let (mut woken, cx) = (Woken::default(), Context::from_waker(Waker::noop()));
         woken.before(&cx).expect("at first").wake();
         woken.after(false);
         assert!(woken.before(&cx).is_some());
+    }
+    #[test]
+    fn a_task_is_woken_for_what_came_while_it_polled_in_vain() {
+        let (mut woken, task) = (Woken::default(), Count::default());
+        let waker = Waker::from(Arc::new(task.clone()));
+        let cx = Context::from_waker(&waker);
+        let own = woken.before(&cx).expect("at first");
+        own.wake_by_ref();
+        assert_eq!(task.wakes(), 0, "it is being polled");
+        woken.after(true);
+        assert_eq!(task.wakes(), 0, "it gave something, so it is polled again");
+        let own = woken.before(&cx).expect("there may be more");
+        own.wake_by_ref();
+        woken.after(false);
+        assert_eq!(task.wakes(), 1, "something came that the poll may not have seen");
+        own.wake_by_ref();
+        assert_eq!(task.wakes(), 1, "it knows");
+        assert!(woken.before(&cx).is_some());
+        woken.after(false);
+        own.wake_by_ref();
+        assert_eq!(task.wakes(), 2);
+    }
+
+    #[test]
+    fn who_was_forgotten_is_not_woken() {
+        let (mut woken, task) = (Woken::default(), Count::default());
+        let waker = Waker::from(Arc::new(task.clone()));
+        let own = woken.before(&Context::from_waker(&waker)).expect("at first");
+        woken.after(false);
+        woken.forget();
+        own.wake_by_ref();
+        assert_eq!(task.wakes(), 0);
+        assert!(woken.before(&Context::from_waker(&waker)).is_some(), "but the source was woken");
+    }
+
+    #[derive(Clone, Default)]
+    struct Count(Arc<AtomicUsize>);
+
+    impl Count {
+        fn wakes(&self) -> usize {
+            self.0.load(Ordering::Relaxed)
+        }
+    }
+
+    impl Wake for Count {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
     }
 }

@@ -88,6 +88,8 @@ async fn what_is_fetched() {
         ("ollama", "", "/api/tags"),
         ("anthropic", "", "/v1/models"),
         ("queue", "", "/health"),
+        ("runpod", "", "/health"),
+        ("runpod", "path: /ping", "/ping"),
         ("vllm", "path: /healthz", "/healthz"),
     ] {
         let (up, _) = upstream("x").await;

@@ -209,6 +209,26 @@ async fn a_minute_s_requests_are_counted_at_their_start_and_over_reloads() {
     assert_eq!(ask(&gateway, Tongue::OpenAi.request(false)).await.status, 200);
 }
 
+/// Whatever a model works on.
+#[tokio::test]
+async fn embeddings_and_other_paths_count_too() {
+    let up = Upstream::start().await;
+    up.on(|_| json(r#"{"object":"list","data":[{"object":"embedding","index":0,"embedding":[1]}],"model":"r"}"#)).await;
+    let gateway = limited("rpm: 2", &up).await;
+    let asks = |path: &str| ClientRequest::post(path).body(r#"{"model":"m","input":"x"}"#);
+    // A list is asked for, and is free.
+    ask(&gateway, ClientRequest::get("/v1/models")).await;
+    assert_eq!(ask(&gateway, asks("/v1/embeddings")).await.status, 200);
+    assert_eq!(ask(&gateway, asks("/v1/moderations")).await.status, 200);
+    for path in ["/v1/embeddings", "/v1/moderations", "/api/embed"] {
+        let answer = ask(&gateway, asks(path)).await;
+        assert_eq!(answer.status, 429, "{path}: {}", answer.text());
+        assert!(answer.header("retry-after").is_some());
+    }
+    let posts = up.requests().iter().filter(|request| request.method == "POST").count();
+    assert_eq!(posts, 2);
+}
+
 /// Each answer says that it used 8.
 #[tokio::test]
 async fn a_minute_s_tokens_are_counted_when_they_are_known() {

@@ -121,6 +121,24 @@ async fn what_the_operator_says_of_ollama_s_context_is_known() {
     }
 }
 
+/// Ollama's list may not tell, but it describes a model when asked.
+#[tokio::test]
+async fn ollama_is_asked_what_its_model_holds() {
+    let up = Upstream::start().await;
+    up.on(|request| match request.path.as_str() {
+        "/api/show" => json(r#"{"model_info":{"llama.context_length":200}}"#),
+        "/api/tags" => json(r#"{"models":[{"name":"s","model":"s"},{"name":"l","model":"l"}]}"#),
+        _ => json(Tongue::Ollama.whole("x")),
+    })
+    .await;
+    let models = model("small", "s", "overflow_to: large") + &model("large", "l", "");
+    let gateway = gateway("ollama", &up, &models).await;
+    list_known(&gateway, "small").await;
+    let shows = || up.requests().into_iter().filter(|request| request.path == "/api/show").collect::<Vec<_>>();
+    assert_eq!(shows().len(), 1);
+    assert_eq!(shows()[0].json()["model"], "s");
+}
+
 /// What an upstream says of a request that is too long, and of one that is wrong.
 const TOO_LONG: [(Tongue, &str); 3] = [
     (
@@ -152,7 +170,8 @@ async fn refusing(backend: Tongue, status: u16, refusal: &str) -> Upstream {
 }
 
 fn asked_for(up: &Upstream) -> Vec<String> {
-    up.requests().iter().filter_map(|request| Some(request.json()["model"].as_str()?.to_owned())).collect()
+    let chats = up.requests().into_iter().filter(|request| request.path != "/api/show");
+    chats.filter_map(|request| Some(request.json()["model"].as_str()?.to_owned())).collect()
 }
 
 /// The upstream knows better: what it refuses as too long goes on, in every dialect.

@@ -1,5 +1,6 @@
 //! Time limits of targets, and of a stream's first piece of content.
 
+use crate::job_server::{Queue, Script};
 use crate::setup::{Plan, UPSTREAM_KEY, ask, json, soon};
 use crate::support::TestGateway;
 use crate::tongue::Tongue;
@@ -143,4 +144,30 @@ async fn a_whole_answer_has_no_such_limit() {
     up.once(slow());
     let answer = ask(&gateway, Tongue::Ollama.request(true)).await;
     assert_eq!(answer.status, 504, "{}", answer.text());
+}
+
+/// A job that waits for ever is given up, and cancelled.
+#[tokio::test]
+async fn jobs_have_these_limits_too() {
+    for (top, target, stream, told) in [
+        ("timeouts: { first_token: 80ms }\n", "", true, "80ms"),
+        ("", "timeouts: { first_token: 80ms },", true, "80ms"),
+        ("", "timeouts: { first_byte: 80ms },", false, ""),
+        ("timeouts: { first_byte: 1h }\n", "timeouts: { total: 80ms },", false, ""),
+    ] {
+        let queue = Queue::start(Script::default(), Plan { top, ..Plan::default() }).await;
+        let mut config = crate::support::config(
+            &Plan { top, ..Plan::default() }
+                .yaml("runpod", &queue.up.url("/v2/ep"))
+                .replace("model: real }", &format!("model: real, {target} }}")),
+        );
+        config.endpoints[0].poll_interval = Duration::from_millis(10);
+        queue.gateway.gateway.reload(config).unwrap();
+        for client in Tongue::ALL {
+            let answer = ask(&queue.gateway, client.request(stream)).await;
+            assert_eq!(answer.status, 504, "{client:?} {top} {target}: {}", answer.text());
+            assert!(client.error(&answer).contains(told), "{}", answer.text());
+            queue.called("cancel").await;
+        }
+    }
 }

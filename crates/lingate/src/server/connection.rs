@@ -14,9 +14,10 @@ use lingate_gateway::Peer;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Poll, Waker};
 use tokio::io::AsyncReadExt;
 use tokio::sync::watch;
+use tokio::task::unconstrained;
 use tokio::time::{sleep_until, timeout};
 use tokio_rustls::TlsAcceptor;
 
@@ -142,7 +143,11 @@ async fn drive<C: Drive>(connection: C, clock: &Clock, phase: watch::Receiver<Ph
     let mut connection = pin!(connection);
     let mut armed = clock.look_again();
     let mut sleep = pin!(sleep_until(clock.moment(armed)));
+    // Sees the phase's changes without a lock.
+    let mut seen = phase.clone();
     let mut turn = pin!(turned(phase));
+    // Whom timer and phase wake, once both were asked in vain: they need not be asked again until something is up.
+    let mut wakes: Option<Waker> = None;
     poll_fn(|cx| {
         if let Poll::Ready(ended) = connection.as_mut().poll(cx) {
             if let Err(error) = ended {
@@ -150,7 +155,14 @@ async fn drive<C: Drive>(connection: C, clock: &Clock, phase: watch::Receiver<Ph
             }
             return Poll::Ready(());
         }
-        while let Poll::Ready((phase, now)) = turn.as_mut().poll(cx) {
+        let known = wakes.as_ref().is_some_and(|waker| waker.will_wake(cx.waker()));
+        if known && clock.wake_at() >= armed && !sleep.is_elapsed() && seen.has_changed().is_ok_and(|changed| !changed)
+        {
+            return Poll::Pending;
+        }
+        // Unconstrained: with the task's budget used up they would say that they wait, and not know whom to wake.
+        while let Poll::Ready((phase, now)) = pin!(unconstrained(turn.as_mut())).poll(cx) {
+            seen.mark_unchanged();
             match now {
                 Phase::Running => {}
                 Phase::Draining => {
@@ -168,7 +180,7 @@ async fn drive<C: Drive>(connection: C, clock: &Clock, phase: watch::Receiver<Ph
             armed = wanted;
             sleep.as_mut().reset(clock.moment(armed));
         }
-        while sleep.as_mut().poll(cx).is_ready() {
+        while pin!(unconstrained(sleep.as_mut())).poll(cx).is_ready() {
             if clock.wake_at() <= clock.now() {
                 tracing::debug!("a client took too long; its connection is closed");
                 return Poll::Ready(());
@@ -176,6 +188,7 @@ async fn drive<C: Drive>(connection: C, clock: &Clock, phase: watch::Receiver<Ph
             armed = clock.look_again();
             sleep.as_mut().reset(clock.moment(armed));
         }
+        wakes = Some(cx.waker().clone());
         Poll::Pending
     })
     .await;
