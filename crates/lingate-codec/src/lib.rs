@@ -11,3 +11,4 @@ pub mod ir;
 pub mod json;
 pub mod media;
 pub mod relay;
+pub mod transform;

@@ -64,7 +64,7 @@ pub(crate) fn bare(answered: Answered) -> Response<Body> {
     let streamed = matches!(response.body(), Body::Stream(_) | Body::Waiting(_));
     let headers = response.headers_mut();
     *headers = answered.headers;
-    // Room for what is added on the way out, as a rule.
+    // Room for all that is added on the way out.
     headers.reserve(6);
     if streamed {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));

@@ -28,7 +28,7 @@ const ROWS: &[(&str, &str, May)] = &[
     // What bytes are, by their first few.
     ("lingate-codec", "media", May::Name(&[])),
     // Events to events, in any dialect's stream.
-    ("lingate-codec", "transform", May::Name(&["ir"])),
+    ("lingate-codec", "transform", May::Name(&["ir", "json", "ids"])),
     // Stages: the pipeline calls them, in its order; they know neither it nor each other, only the plain modules.
     ("lingate-gateway", "ingress", May::Name(PLAIN)),
     ("lingate-gateway", "route", May::Name(PLAIN)),
@@ -131,7 +131,7 @@ mod tests {
         for (file, text) in [
             ("dialect/ollama/mod.rs", "use crate::transform::Repair;"),
             ("dialect/mod.rs", "use super::transform;"),
-            ("transform/reasoning.rs", "use crate::{ir::Event, json::RawObject};"),
+            ("transform/reasoning.rs", "use crate::{ir::Event, frame::Frame};"),
             ("transform/tool_repair/mod.rs", "fn f(d: crate::dialect::DialectId) {}"),
             ("ir/mod.rs", "use crate::dialect::X;"),
             ("json.rs", "use crate::ir::X;"),
@@ -149,8 +149,8 @@ mod tests {
                 "dialect/ollama/mod.rs",
                 "use crate::{dialect::{Dialect, DialectId}, frame, ir::Event, json::RawObject}; use super::x;",
             ),
-            ("transform/reasoning.rs", "use crate::ir::Event; use super::Transform; use std::mem;"),
-            ("transform/reasoning.rs", "#[cfg(test)] mod tests { use super::*; use crate::json::RawObject; }"),
+            ("transform/reasoning.rs", "use crate::{ir::Event, json::Raw}; use super::Transform; use std::mem;"),
+            ("transform/reasoning.rs", "#[cfg(test)] mod tests { use super::*; use crate::frame::Frame; }"),
             ("lib.rs", "pub use dialect::DialectId; use crate::transform::Repair;"),
         ] {
             assert!(one(&format!("crates/lingate-codec/src/{file}"), text).is_empty(), "{file} {text}");

@@ -1,0 +1,87 @@
+//! Transforms: an answer's events to an answer's events, while it streams.
+//!
+//! A transform knows events and JSON alone: whatever dialect an answer comes in, and whether it is whole or a stream,
+//! the same code looks at it.
+
+pub mod tool_repair;
+
+use crate::ir::Event;
+
+/// Watches an answer's events and may change them.
+pub trait Transform: Send {
+    /// Takes the next event; appends what goes on to `out`. Text that may be the beginning of something is held back;
+    /// any event that is not text, and the end, releases it first.
+    fn push(&mut self, event: Event, out: &mut Vec<Event>);
+    /// Whether something is held back at this moment.
+    fn holds(&self) -> bool;
+    /// Whether what went out so far differs from what came in (merging or splitting of text is no difference).
+    fn changed(&self) -> bool;
+    /// Whether a piece of text without any of the bytes of this set would pass unchanged right now: the caller may
+    /// then skip it. `None`: it must see everything now.
+    fn alarm(&self) -> Option<&ByteSet>;
+}
+
+/// A set of bytes: those that may begin a marker.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ByteSet {
+    /// A table and not bits: looking a byte up is one load.
+    has: [bool; 256],
+}
+
+impl ByteSet {
+    /// The set of these bytes.
+    pub const fn of(bytes: &[u8]) -> Self {
+        let mut set = Self { has: [false; 256] };
+        let mut at = 0;
+        while at < bytes.len() {
+            set.insert(bytes[at]);
+            at += 1;
+        }
+        set
+    }
+
+    /// Adds a byte.
+    pub const fn insert(&mut self, byte: u8) {
+        self.has[byte as usize] = true;
+    }
+
+    /// Adds all bytes of another set.
+    pub fn extend(&mut self, other: &Self) {
+        for (has, more) in self.has.iter_mut().zip(other.has) {
+            *has |= more;
+        }
+    }
+
+    /// Whether it has the byte.
+    pub const fn contains(&self, byte: u8) -> bool {
+        self.has[byte as usize]
+    }
+
+    /// Whether one of its bytes is among these.
+    pub fn is_met_by(&self, bytes: &[u8]) -> bool {
+        bytes.iter().any(|&byte| self.contains(byte))
+    }
+}
+
+impl std::fmt::Debug for ByteSet {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let bytes: Vec<u8> = (0..=u8::MAX).filter(|&byte| self.contains(byte)).collect();
+        write!(out, "ByteSet(\"{}\")", bytes.escape_ascii())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ByteSet;
+
+    #[test]
+    fn a_set_has_what_was_put_in() {
+        let mut set = ByteSet::of(b"<[");
+        assert!(set.is_met_by(b"a < b") && !set.is_met_by(b"a > b") && !set.is_met_by(b""));
+        set.insert(0xff);
+        let mut all = ByteSet::of(b"{");
+        all.extend(&set);
+        assert_eq!(all, ByteSet::of(b"{[<\xff"));
+        assert_eq!(format!("{all:?}"), r#"ByteSet("<[{\xff")"#);
+    }
+}
