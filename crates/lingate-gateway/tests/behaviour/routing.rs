@@ -292,3 +292,19 @@ async fn embeddings_and_relayed_paths_walk_alike() {
         assert!(answer.text().contains("no"));
     }
 }
+
+/// What an endpoint's own limits refuse was never sent: it takes no attempt from the others.
+#[tokio::test]
+async fn what_is_not_sent_is_no_attempt() {
+    let setting = Setting { endpoint: "breaker: { failures: 0 }, limits: { rpm: 1 }", ..Setting::default() };
+    let (ups, gateway) = setting.start(3).await;
+    assert_eq!(ask(&gateway, OPENAI.request(false)).await.header("x-lingate-endpoint"), Some("e0"));
+    ups[1].once(refusal(503));
+    let answer = ask(&gateway, OPENAI.request(false)).await;
+    assert_eq!((answer.status.as_u16(), answer.header("x-lingate-endpoint")), (200, Some("e2")));
+    assert_eq!(counts(&ups), [1, 1, 1]);
+    // All have used up theirs: the client is told when to come back.
+    let answer = ask(&gateway, OPENAI.request(false)).await;
+    assert_eq!(answer.status.as_u16(), 429);
+    assert!(answer.header("retry-after").is_some());
+}
