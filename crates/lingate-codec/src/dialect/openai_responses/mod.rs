@@ -12,7 +12,7 @@ use super::{
     AnswerContext, Dialect, DialectId, Field, RelayWants, Remembered, Stamp, StreamDecoder, StreamEncoder, Target,
     Unsupported,
 };
-use crate::frame::Framing;
+use crate::frame::{Frame, Framing};
 use crate::ir::{Answer, ApiError, Event, Family, Loss, Operation, Request};
 use crate::json::{Edits, Object};
 use std::ops::Range;
@@ -111,6 +111,10 @@ impl Dialect for OpenAiResponses {
 
     fn find_model(&self, event: &[u8], json: &[u8]) -> Option<Range<usize>> {
         response::find_model(event, json)
+    }
+
+    fn announces(&self, frame: &Frame<'_>) -> bool {
+        stream::announces(frame)
     }
 
     fn is_usage_frame(&self, _: &[u8]) -> bool {

@@ -3,6 +3,7 @@
 use crate::dialect::ollama::error;
 use crate::dialect::ollama::line::{Body, Call, Ending, LineWriter};
 use crate::dialect::{AnswerContext, Stamp, StreamEncoder};
+use crate::frame::Frame;
 use crate::ids;
 use crate::ir::{Event, FinishReason, Usage};
 use std::collections::{BTreeMap, HashSet};
@@ -146,5 +147,17 @@ impl StreamEncoder for Encoder {
             self.lines.write(Body::default(), None, at, out);
             out.push(b'\n');
         }
+    }
+
+    fn follow(&mut self, _frame: &Frame<'_>, events: &[Event], at: Stamp) {
+        // What is written in their place is thrown away: the client has it. Lines stand each for itself.
+        let mut scratch = Vec::new();
+        for event in events {
+            self.push(event, at, &mut scratch);
+        }
+    }
+
+    fn can_go_on(&self) -> bool {
+        !self.ended
     }
 }

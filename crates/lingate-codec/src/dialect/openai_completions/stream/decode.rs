@@ -3,7 +3,9 @@
 use crate::dialect::halves::Half;
 use crate::dialect::openai_around::{self, Surroundings};
 use crate::dialect::openai_completions::logprobs;
-use crate::dialect::{StreamDecoder, openai_answer, openai_error as error, openai_tap, openai_usage as usage};
+use crate::dialect::{
+    Piece, PieceOf, StreamDecoder, openai_answer, openai_error as error, openai_tap, openai_usage as usage,
+};
 use crate::frame::Frame;
 use crate::ir::{ApiError, Event, FinishReason};
 use crate::json::{Object, Raw};
@@ -58,6 +60,11 @@ impl StreamDecoder for Decoder {
         if !content || (self.piece(frame).is_none() && openai_tap::may_matter(&frame.data, &TEXT)) {
             self.push(frame, out);
         }
+    }
+
+    fn glance<'f>(&self, frame: &'f Frame<'_>) -> Option<Piece<'f>> {
+        let readable = self.started && self.finish.is_none() && !self.ended;
+        Piece::plain(PieceOf::Text, self.piece(frame).filter(|_| readable)?, &self.text)
     }
 
     fn finish(&mut self, out: &mut Vec<Event>) {

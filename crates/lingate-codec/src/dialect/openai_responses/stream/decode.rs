@@ -3,7 +3,7 @@
 use super::super::error;
 use super::super::response::{Items, Place, Slot, is_of_response, read, terminal};
 use super::quick;
-use crate::dialect::StreamDecoder;
+use crate::dialect::{Piece, PieceOf, StreamDecoder};
 use crate::frame::Frame;
 use crate::ir::{ApiError, Event, Start};
 use crate::json::{Object, Raw};
@@ -64,6 +64,27 @@ impl StreamDecoder for Decoder {
         let named = frame.event.starts_with(b"response.");
         if !named || is_of_response(frame.event) {
             self.read(frame, false, out);
+        }
+    }
+
+    fn glance<'f>(&self, frame: &'f Frame<'_>) -> Option<Piece<'f>> {
+        if self.ended || !self.started {
+            return None;
+        }
+        let piece = quick::read(frame.event, frame.data.trim_ascii())?;
+        let of = match piece.slot {
+            Slot::Text => PieceOf::Text,
+            Slot::Summary | Slot::Thought => PieceOf::Thought,
+            Slot::Refusal | Slot::Arguments => return None,
+        };
+        let half = self.items.half_of(piece.place, piece.slot)?;
+        // Its length must be known, because the whole text will come again.
+        Piece::plain(of, piece.text, half).filter(|piece| !piece.escaped.contains(&b'\\'))
+    }
+
+    fn skip(&mut self, frame: &Frame<'_>, piece: &Piece<'_>) {
+        if let Some(known) = quick::read(frame.event, frame.data.trim_ascii()) {
+            self.items.skip(known.place, known.slot, piece.escaped);
         }
     }
 
