@@ -2,13 +2,15 @@
 
 use crate::body::Body;
 use crate::error::Failure;
+use crate::headers::REPAIRED;
 use crate::ingress::request_id::RequestId;
 use crate::outgoing::Outgoing;
-use crate::pump::{Pump, Sink, Source, Stop, Way, from_upstream, stamp};
+use crate::pump::{Intercept, Pump, Sink, Source, Stop, Way, from_upstream, stamp};
 use crate::recorder::Recorder;
 use crate::responses::Keep;
 use crate::secrets::Secrets;
 use crate::snapshot::Target;
+use crate::transforms::Chain;
 use crate::upstream::{Answer, AnswerBody};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -56,6 +58,8 @@ pub(crate) struct Client {
     pub refuse_empty: bool,
     /// What is to become of the answer besides, in a dialect that has state.
     pub keep: Option<Keep>,
+    /// Whether it reads what is said after a stream.
+    pub trailers: bool,
 }
 
 impl Client {
@@ -149,11 +153,20 @@ async fn stream(
     recorder: &mut Option<Recorder>,
     stop: &Stop,
 ) -> Result<Answered, Failure> {
+    let chain = outgoing.recipe.chain();
+    let mut headers = headers;
+    if client.trailers && chain.is_some() {
+        headers.insert(header::TRAILER, HeaderValue::from_static("x-lingate-repaired"));
+    }
     let way = if outgoing.relay {
         let model = client.rename.then(|| client.model.clone());
-        Way::Relay(RelayedAnswer::new(model, !client.include_usage))
+        let relayed = RelayedAnswer::new(model, !client.include_usage);
+        match chain {
+            Some(chain) => Way::Intercept(Box::new(Intercept::new(relayed, chain, client.rename))),
+            None => Way::Relay(relayed),
+        }
     } else {
-        Way::ReEncode(client.dialect.stream_encoder(client.context()))
+        Way::ReEncode(client.dialect.stream_encoder(client.context()), chain)
     };
     let Some(listener) = recorder.take() else {
         return Err(ApiError::new(500, "the request was answered twice").into());
@@ -194,12 +207,19 @@ fn relay_whole(
     recorder: &mut Option<Recorder>,
 ) -> Result<Answered, Failure> {
     let mut events = Vec::new();
-    let place = if client.refuse_empty {
+    let chain = outgoing.recipe.chain();
+    let place = if chain.is_some() || client.refuse_empty {
         outgoing.dialect.decode_response(outgoing.operation, &body, &mut events);
         outgoing.dialect.find_model(b"", &body)
     } else {
         outgoing.dialect.tap_response(outgoing.operation, &body, &mut events)
     };
+    if let Some(mut chain) = chain {
+        chain.run(&mut events);
+        if chain.changed() {
+            return rewritten(client, events, Some(&chain), headers, recorder);
+        }
+    }
     observe(&events, recorder);
     if let Some(error) = error_of(&events) {
         return Err(Failure { try_next: true, headers, ..Failure::of(error.clone()) });
@@ -230,12 +250,34 @@ fn whole(
     } else {
         outgoing.dialect.decode_response(outgoing.operation, body, &mut events);
     }
+    let mut chain = outgoing.recipe.chain();
+    if let Some(chain) = &mut chain {
+        chain.run(&mut events);
+    }
+    rewritten(client, events, chain.as_ref(), headers, recorder)
+}
+
+/// A whole answer as its events are now.
+fn rewritten(
+    client: &Client,
+    events: Vec<Event>,
+    chain: Option<&Chain>,
+    mut headers: HeaderMap,
+    recorder: &mut Option<Recorder>,
+) -> Result<Answered, Failure> {
     observe(&events, recorder);
     if let Some(error) = error_of(&events) {
         return Err(Failure { try_next: true, headers, ..Failure::of(error.clone()) });
     }
     if client.refuse_empty && !has_content(&events) {
         return Err(no_content());
+    }
+    let repaired = chain.map(Chain::repaired).unwrap_or_default();
+    if !repaired.is_empty() {
+        headers.insert(REPAIRED, HeaderValue::from(repaired.iter().map(|(_, count)| *count).sum::<u32>()));
+        if let Some(recorder) = recorder {
+            recorder.repaired(repaired);
+        }
     }
     Ok(Answered { headers, ..written(client, events) })
 }

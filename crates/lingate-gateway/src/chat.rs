@@ -189,6 +189,7 @@ fn client(
         max_error_body: exchange.snapshot.config.max_error_body,
         refuse_empty: model.config.retry.on_empty,
         keep: None,
+        trailers: headers::takes_trailers(&exchange.parts.headers),
     }
 }
 

@@ -23,6 +23,7 @@ mod route;
 mod secrets;
 mod snapshot;
 mod telemetry;
+mod transforms;
 mod upstream;
 
 pub use body::{Body, BrokenOff};

@@ -9,6 +9,7 @@ use crate::backend::NativeRoute;
 use crate::endpoint::Path;
 use crate::error::Failure;
 use crate::snapshot::{Target, VirtualModel};
+use crate::transforms::Recipe;
 use crate::upstream::Segments;
 use bytes::Bytes;
 use lingate_codec::dialect::{Dialect, DialectId, Envelope, RelayWants, Unsupported, malformed, parse_object, path_of};
@@ -50,6 +51,8 @@ pub(crate) struct Outgoing {
     pub lost: Vec<String>,
     /// What the client is to be warned of.
     pub warning: Option<String>,
+    /// Which transforms the answer goes through.
+    pub recipe: Recipe,
 }
 
 /// What is decided before the body is looked at.
@@ -88,7 +91,7 @@ pub(crate) fn prepare(
     let native = target.endpoint.native(incoming.dialect, incoming.operation);
     let can_relay =
         |target| incoming.dialect.dialect().can_relay(incoming.operation, &incoming.envelope.object, &target);
-    match native {
+    let outgoing = match native {
         Some(path) if can_relay(target.endpoint.target()) => relay(incoming, &plan, path),
         _ => {
             // What is written anew is checked to the last character; the envelope of a long body was not.
@@ -99,7 +102,8 @@ pub(crate) fn prepare(
                 None => translate(incoming, request, &plan),
             }
         }
-    }
+    };
+    outgoing.map(|outgoing| Outgoing { recipe: Recipe::of(incoming, model, target), ..outgoing })
 }
 
 /// In the backend's own dialect; what that cannot say, its other one may.
@@ -157,6 +161,7 @@ fn relay(incoming: &Incoming<'_>, plan: &Plan<'_>, path: &'static str) -> Result
         stream,
         lost: Vec::new(),
         warning: window.warning,
+        recipe: Recipe::default(),
     })
 }
 
@@ -212,7 +217,17 @@ fn re_encode<'a>(
         lossless(model, backend.name, &loss.quiet_paths_in(incoming.body, spelt))?;
     }
     let (body, warning) = finish(dialect, body, plan)?;
-    Ok(Outgoing { body, path: Path::Native(path), dialect, operation, relay: false, stream, lost, warning })
+    Ok(Outgoing {
+        body,
+        path: Path::Native(path),
+        dialect,
+        operation,
+        relay: false,
+        stream,
+        lost,
+        warning,
+        recipe: Recipe::default(),
+    })
 }
 
 /// Configured members and strips, applied to an encoded body without another copy of it; and a warning for the client.

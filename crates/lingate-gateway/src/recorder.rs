@@ -3,6 +3,7 @@
 use crate::ingress::request_id::RequestId;
 use crate::snapshot::{Target, VirtualModel};
 use crate::telemetry::Outcome;
+use crate::transforms::Repaired;
 use lingate_codec::ir::{ApiError, Event, Usage};
 use std::sync::Arc;
 use std::time::Instant;
@@ -21,6 +22,8 @@ pub struct Recorder {
     outcome: Outcome,
     status: u16,
     stream: bool,
+    /// The calls that were made of text, by pattern.
+    repaired: Repaired,
 }
 
 /// Where a request went.
@@ -51,6 +54,7 @@ impl Recorder {
             outcome: Outcome::Cancelled,
             status: 200,
             stream,
+            repaired: Repaired::new(),
         }
     }
 
@@ -72,6 +76,11 @@ impl Recorder {
         }
     }
 
+    /// Calls were made of the answer's text.
+    pub(crate) fn repaired(&mut self, repaired: Repaired) {
+        self.repaired = repaired;
+    }
+
     /// The request failed.
     pub fn failed(&mut self, error: &ApiError) {
         self.outcome = Outcome::Error;
@@ -85,6 +94,9 @@ impl Drop for Recorder {
         let target = self.place.as_ref().and_then(Place::target);
         if let Some(target) = target {
             target.metrics.finished(self.outcome, &self.usage, seconds, self.first_token);
+            for (pattern, count) in &self.repaired {
+                target.metrics.repaired(pattern, *count);
+            }
         }
         tracing::info!(
             target: "lingate::request",
@@ -96,6 +108,7 @@ impl Drop for Recorder {
             status = self.status,
             input_tokens = self.usage.input_tokens,
             output_tokens = self.usage.output_tokens,
+            repaired = Some(self.repaired.iter().map(|(_, count)| *count).sum::<u32>()).filter(|count| *count > 0),
             duration_ms = (seconds * 1e3).round(),
             ttft_ms = self.first_token.map(|s| (s * 1e3).round()),
             "model request {}",

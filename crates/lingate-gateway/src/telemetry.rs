@@ -60,6 +60,12 @@ struct StatusLabels {
     status: u16,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RepairLabels {
+    model: String,
+    pattern: String,
+}
+
 type Histograms = Family<TargetLabels, Histogram, fn() -> Histogram>;
 
 /// All metrics of the data plane.
@@ -71,6 +77,7 @@ pub struct Metrics {
     duration: Histograms,
     first_token: Histograms,
     responses: Family<StatusLabels, Counter>,
+    repairs: Family<RepairLabels, Counter>,
     /// Requests that are under way.
     pub in_flight: Gauge,
     /// Requests refused by the rate limit.
@@ -91,6 +98,9 @@ pub struct TargetMetrics {
     reasoning: Counter,
     duration: Histogram,
     first_token: Histogram,
+    /// The model's name, and where its repairs are counted.
+    model: String,
+    repairs: Family<RepairLabels, Counter>,
 }
 
 fn seconds() -> Histogram {
@@ -106,6 +116,7 @@ impl Default for Metrics {
             duration: Family::new_with_constructor(seconds as fn() -> Histogram),
             first_token: Family::new_with_constructor(seconds as fn() -> Histogram),
             responses: Family::default(),
+            repairs: Family::default(),
             in_flight: Gauge::default(),
             limited: Counter::default(),
             unstored: Counter::default(),
@@ -117,6 +128,8 @@ impl Default for Metrics {
         registry.register_with_unit("request_duration", "Whole duration", unit.clone(), metrics.duration.clone());
         registry.register_with_unit("ttft", "Time to the first token of a stream", unit, metrics.first_token.clone());
         registry.register("responses", "Answers by status, all routes", metrics.responses.clone());
+        let help = "Calls made of an answer's text, by the pattern that found them";
+        registry.register("tool_repairs", help, metrics.repairs.clone());
         registry.register("inflight", "Requests under way", metrics.in_flight.clone());
         registry.register("limit_rejections", "Requests refused by the rate limit", metrics.limited.clone());
         registry.register("responses_unstored", "Answers that could not be stored", metrics.unstored.clone());
@@ -147,6 +160,8 @@ impl Metrics {
             reasoning: tokens("reasoning"),
             duration: self.duration.get_or_create_owned(&labels),
             first_token: self.first_token.get_or_create_owned(&labels),
+            model,
+            repairs: self.repairs.clone(),
         }
     }
 
@@ -165,6 +180,12 @@ impl Metrics {
 }
 
 impl TargetMetrics {
+    /// Counts calls that were made of text. Patterns come from the catalogue and the configuration.
+    pub fn repaired(&self, pattern: &str, count: u32) {
+        let labels = RepairLabels { model: self.model.clone(), pattern: pattern.to_owned() };
+        self.repairs.get_or_create(&labels).inc_by(u64::from(count));
+    }
+
     /// Notes a finished request.
     pub fn finished(&self, outcome: Outcome, usage: &lingate_codec::ir::Usage, seconds: f64, first_token: Option<f64>) {
         match outcome {

@@ -89,7 +89,7 @@ impl StreamEncoder for Encoder {
 
     fn follow_piece(&mut self, piece: &Piece<'_>) {
         match piece.of {
-            PieceOf::Text => self.text += super::follow::characters(piece.escaped),
+            PieceOf::Text => self.text += super::follow::escaped_characters(piece.escaped),
             PieceOf::Thought => {}
             // Which call it is of costs more than it is worth: one without any arguments is a rare thing.
             PieceOf::Arguments => self.calls.values_mut().for_each(|call| call.has_arguments = true),

@@ -58,6 +58,16 @@ fn wire_index(data: &[u8], name: &str) -> Option<usize> {
 }
 
 /// How many characters an UTF-8 text has.
-pub(super) fn characters(text: &[u8]) -> u64 {
+fn characters(text: &[u8]) -> u64 {
     text.iter().filter(|byte| **byte & 0xc0 != 0x80).count() as u64
+}
+
+/// How many characters the inside of a JSON string stands for; pieces that are passed over have short escapes alone.
+pub(super) fn escaped_characters(text: &[u8]) -> u64 {
+    let (mut count, mut escaped) = (0, false);
+    for byte in text {
+        escaped = *byte == b'\\' && !escaped;
+        count += u64::from(!escaped && *byte & 0xc0 != 0x80);
+    }
+    count
 }
