@@ -15,6 +15,7 @@ mod embeddings;
 mod errors;
 mod failover;
 mod free_text;
+mod intercept;
 mod num_ctx;
 mod openwebui;
 mod relay;
