@@ -39,9 +39,8 @@ mod piece;
 mod remembered;
 
 use crate::frame::{Frame, Framing};
-use crate::ir::{Answer, ApiError, Concept, Event, Family, Loss, Operation, Request};
+use crate::ir::{Answer, ApiError, Concept, Event, Family, Loss, Operation, Request, Tool};
 use crate::json::{Edits, Object, Raw};
-use std::borrow::Cow;
 use std::ops::Range;
 
 pub use embeddings::{EmbeddingsDialect, EmbeddingsId};
@@ -295,9 +294,8 @@ pub trait Dialect: Sync {
         let _ = frame;
         false
     }
-    /// The functions that a request offers, by name, each with its parameters' JSON schema as it was written, where
-    /// it has one. Tools of other kinds are left out.
-    fn functions<'a>(&self, object: &Object<'a>) -> Vec<(Cow<'a, str>, Option<&'a [u8]>)> {
+    /// The tools that a request offers, of all its members this one alone read. A list that cannot be read offers none.
+    fn tools<'a>(&self, object: &Object<'a>) -> Vec<Tool<'a>> {
         let _ = object;
         Vec::new()
     }

@@ -12,7 +12,7 @@ use crate::dialect::{
     AnswerContext, Dialect, DialectId, Field, RelayWants, Stamp, StreamDecoder, StreamEncoder, Target, Unsupported,
 };
 use crate::frame::{Frame, Framing};
-use crate::ir::{Answer, ApiError, Event, Family, Loss, Operation, Request};
+use crate::ir::{Answer, ApiError, Event, Family, Loss, Operation, Request, Tool};
 use crate::json::{Edits, Kind, Object, Raw, Writer};
 use std::ops::Range;
 
@@ -117,6 +117,10 @@ impl Dialect for AnthropicMessages {
             other => ("", other),
         };
         (parent, vec![name.to_owned()])
+    }
+
+    fn tools<'a>(&self, object: &Object<'a>) -> Vec<Tool<'a>> {
+        request::offered(object)
     }
 
     fn decode_response(&self, _: Operation, body: &[u8], out: &mut Vec<Event>) {

@@ -13,7 +13,7 @@ use super::{
     Unsupported,
 };
 use crate::frame::{Frame, Framing};
-use crate::ir::{Answer, ApiError, Event, Family, Loss, Operation, Request};
+use crate::ir::{Answer, ApiError, Event, Family, Loss, Operation, Request, Tool};
 use crate::json::{Edits, Object};
 use std::ops::Range;
 
@@ -87,6 +87,10 @@ impl Dialect for OpenAiResponses {
     fn place(&self, member: &str) -> (&'static str, Vec<String>) {
         let (parent, name) = fields::place(member);
         (parent, vec![name.to_owned()])
+    }
+
+    fn tools<'a>(&self, object: &Object<'a>) -> Vec<Tool<'a>> {
+        request::offered(object)
     }
 
     fn decode_response(&self, _: Operation, body: &[u8], out: &mut Vec<Event>) {
