@@ -4,6 +4,7 @@
 //! the same code looks at it.
 
 pub mod reasoning;
+pub mod tool_repair;
 
 use crate::ir::Event;
 

@@ -28,7 +28,7 @@ const ROWS: &[(&str, &str, May)] = &[
     // What bytes are, by their first few.
     ("lingate-codec", "media", May::Name(&[])),
     // Events to events, in any dialect's stream.
-    ("lingate-codec", "transform", May::Name(&["ir", "json"])),
+    ("lingate-codec", "transform", May::Name(&["ir", "json", "ids"])),
     // Stages: the pipeline calls them, in its order; they know neither it nor each other, only the plain modules.
     ("lingate-gateway", "ingress", May::Name(PLAIN)),
     ("lingate-gateway", "route", May::Name(PLAIN)),
