@@ -153,7 +153,7 @@ async fn stream(
     recorder: &mut Option<Recorder>,
     stop: &Stop,
 ) -> Result<Answered, Failure> {
-    let chain = outgoing.recipe.chain();
+    let chain = chain(client, outgoing);
     let mut headers = headers;
     if client.trailers && chain.is_some() {
         headers.insert(header::TRAILER, HeaderValue::from_static("x-lingate-repaired"));
@@ -193,6 +193,11 @@ async fn stream(
     Ok(Answered { content_type: stream_type(client.dialect), headers, body: Body::Stream(pump) })
 }
 
+/// What the answer goes through.
+fn chain(client: &Client, outgoing: &Outgoing) -> Option<Chain> {
+    outgoing.recipe.chain(|| client.id.as_str().replace('-', ""))
+}
+
 /// The content type of a client's stream.
 pub(crate) fn stream_type(dialect: &dyn Dialect) -> HeaderValue {
     HeaderValue::from_static(dialect.framing().content_type())
@@ -207,7 +212,7 @@ fn relay_whole(
     recorder: &mut Option<Recorder>,
 ) -> Result<Answered, Failure> {
     let mut events = Vec::new();
-    let chain = outgoing.recipe.chain();
+    let chain = chain(client, outgoing);
     let place = if chain.is_some() || client.refuse_empty {
         outgoing.dialect.decode_response(outgoing.operation, &body, &mut events);
         outgoing.dialect.find_model(b"", &body)
@@ -250,7 +255,7 @@ fn whole(
     } else {
         outgoing.dialect.decode_response(outgoing.operation, body, &mut events);
     }
-    let mut chain = outgoing.recipe.chain();
+    let mut chain = chain(client, outgoing);
     if let Some(chain) = &mut chain {
         chain.run(&mut events);
     }

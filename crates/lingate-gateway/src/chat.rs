@@ -41,7 +41,8 @@ pub(crate) async fn serve(exchange: &Exchange<'_>, dialect: DialectId, operation
     client.keep = turn.keep;
     let client = Arc::new(client);
     let version = headers::version(&exchange.parts.headers);
-    let incoming = Incoming { dialect, operation, body, envelope: &envelope, version };
+    let catalogue = &exchange.snapshot.catalogue;
+    let incoming = Incoming { dialect, operation, body, envelope: &envelope, version, catalogue };
     if let Some(response) = loaded(&client, dialect, &envelope, &model)? {
         return Ok(response);
     }

@@ -15,7 +15,9 @@ use bytes::Bytes;
 use lingate_codec::dialect::{Dialect, DialectId, Envelope, RelayWants, Unsupported, malformed, parse_object, path_of};
 use lingate_codec::ir::{ApiError, Concept, Loss, Message, Operation, Request, Role};
 use lingate_codec::json::{Edits, Object, Raw, rewrite};
+use lingate_codec::transform::tool_repair::Catalogue;
 use lingate_config::{HostedTools, StreamMode};
+use std::sync::Arc;
 
 pub(crate) use window::KnownContext;
 
@@ -31,6 +33,8 @@ pub(crate) struct Incoming<'a> {
     pub envelope: &'a Envelope<'a>,
     /// The version of the API that the client named, if it did.
     pub version: Option<&'a str>,
+    /// What tool repair looks for.
+    pub catalogue: &'a Arc<Catalogue>,
 }
 
 /// A request as it goes out.

@@ -6,7 +6,9 @@ use crate::ingress::cors::Cors;
 use crate::ingress::credential::{KeyEntry, KeyHash, KeyRing};
 use crate::ingress::limit::Limit;
 use crate::telemetry::{Metrics, TargetMetrics};
+use crate::transforms::Catalogues;
 use hyper_util::client::proxy::matcher::Matcher;
+use lingate_codec::transform::tool_repair::Catalogue;
 use lingate_config::{ClientAuth, ClientKey, Config, ExposeModels, KeySecret, resolve_client_auth};
 use lingate_store::{SealedCache, StoredResponses};
 use std::collections::HashMap;
@@ -30,6 +32,8 @@ pub struct Snapshot {
     pub keys: KeyRing,
     /// Which browsers may call.
     pub cors: Cors,
+    /// What tool repair looks for where a virtual model names no patterns.
+    pub catalogue: Arc<Catalogue>,
     /// How many requests a second are taken; `None`: any number.
     pub limit: Option<Arc<Limit>>,
 }
@@ -41,6 +45,8 @@ pub struct VirtualModel {
     pub config: lingate_config::VirtualModel,
     /// Where it goes, best first; never empty.
     pub targets: Vec<Target>,
+    /// What tool repair looks for, where it names the patterns.
+    pub patterns: Option<Arc<Catalogue>>,
 }
 
 /// A target of a virtual model.
@@ -81,8 +87,10 @@ impl Snapshot {
             });
         }
         endpoints.sort_by_key(|endpoint| std::cmp::Reverse(endpoint.config.priority));
+        let catalogues = Catalogues::build(&config)?;
         let (mut models, mut names) = (HashMap::new(), Vec::new());
-        for model in config.virtual_models.iter().filter(|model| model.enabled) {
+        for (place, model) in config.virtual_models.iter().enumerate().filter(|(_, model)| model.enabled) {
+            let patterns = catalogues.of(model, place)?;
             let targets = targets(model, &endpoints, &lasting.metrics);
             if targets.is_empty() {
                 continue;
@@ -90,13 +98,14 @@ impl Snapshot {
             if model.name != "*" {
                 names.push(model.name.clone());
             }
-            models.insert(model.name.clone(), Arc::new(VirtualModel { config: model.clone(), targets }));
+            models.insert(model.name.clone(), Arc::new(VirtualModel { config: model.clone(), targets, patterns }));
         }
         Ok(Self {
             open: resolve_client_auth(&config) == ClientAuth::Open,
             keys: KeyRing::new(config.clients.keys.iter().map(key_entry)),
             limit: before.and_then(|before| before.same_limit(&config)).unwrap_or_else(|| limit(&config)),
             cors: Cors::new(&config.cors_origins),
+            catalogue: catalogues.all().clone(),
             endpoints,
             models,
             names,
@@ -157,6 +166,10 @@ impl VirtualModel {
         let config = lingate_config::VirtualModel::new(name, endpoint.name(), model);
         // Names that upstreams list are no metric labels: there may be thousands.
         let metrics = metrics.target("exposed", endpoint.name());
-        Self { targets: vec![Target { endpoint: endpoint.clone(), model: model.to_owned(), metrics }], config }
+        Self {
+            targets: vec![Target { endpoint: endpoint.clone(), model: model.to_owned(), metrics }],
+            config,
+            patterns: None,
+        }
     }
 }

@@ -23,9 +23,8 @@ fn responses_stream(texts: &[&str]) -> String {
     let at = r#""output_index":0"#;
     let part = r#""item_id":"msg_1","output_index":0,"content_index":0"#;
     let done = format!(r#"{{"type":"output_text","text":"{whole}","annotations":[],"logprobs":[]}}"#);
-    let message = format!(
-        r#"{{"id":"msg_1","type":"message","status":"completed","role":"assistant","content":[{done}]}}"#
-    );
+    let message =
+        format!(r#"{{"id":"msg_1","type":"message","status":"completed","role":"assistant","content":[{done}]}}"#);
     let mut out = event("created", &response("in_progress", ""));
     out += &event("in_progress", &response("in_progress", ""));
     let empty = r#"{"id":"msg_1","type":"message","status":"in_progress","role":"assistant","content":[]}"#;
@@ -42,15 +41,15 @@ fn responses_stream(texts: &[&str]) -> String {
 }
 
 /// A client that is relayed: where it asks and what, the kind of backend, the stream of these texts.
-struct Relayed {
-    name: &'static str,
-    kind: &'static str,
-    request: ClientRequest,
-    stream: fn(&[&str]) -> String,
-    stream_type: &'static str,
+pub(crate) struct Relayed {
+    pub(crate) name: &'static str,
+    pub(crate) kind: &'static str,
+    pub(crate) request: ClientRequest,
+    pub(crate) stream: fn(&[&str]) -> String,
+    pub(crate) stream_type: &'static str,
 }
 
-fn all() -> [Relayed; 4] {
+pub(crate) fn all() -> [Relayed; 4] {
     let responses = r#"{"model":"m","input":"hi","stream":true,"store":false}"#;
     let sse = "text/event-stream";
     [
@@ -85,10 +84,10 @@ fn all() -> [Relayed; 4] {
     ]
 }
 
-const DIALECTS: &str = "dialects: [anthropic_messages, openai_responses],";
+pub(crate) const DIALECTS: &str = "dialects: [anthropic_messages, openai_responses],";
 
 /// What the client gets of a stream with these texts.
-async fn got(relayed: &Relayed, model: &str, texts: &[&str]) -> String {
+pub(crate) async fn got(relayed: &Relayed, model: &str, texts: &[&str]) -> String {
     let up = Upstream::start().await;
     let endpoint = if relayed.kind == "vllm" { DIALECTS } else { "" };
     let gateway = Plan { endpoint, model, ..Plan::default() }.start(relayed.kind, &up).await;
@@ -99,13 +98,18 @@ async fn got(relayed: &Relayed, model: &str, texts: &[&str]) -> String {
 }
 
 /// The data of all events or lines.
-fn data(stream: &str) -> Vec<Value> {
+pub(crate) fn data(stream: &str) -> Vec<Value> {
     let json = stream.lines().filter_map(|line| serde_json::from_str(line.strip_prefix("data: ").unwrap_or(line)).ok());
     json.collect()
 }
 
+/// Whether the client sees its own name of the model everywhere.
+pub(crate) fn is_renamed(stream: &str) -> bool {
+    !stream.contains(r#""real""#)
+}
+
 /// The text and the thought of a stream, in whichever dialect.
-fn said(stream: &str) -> (String, String) {
+pub(crate) fn said(stream: &str) -> (String, String) {
     let (mut text, mut thought) = (String::new(), String::new());
     for value in data(stream) {
         let delta = &value["choices"][0]["delta"];
@@ -114,8 +118,7 @@ fn said(stream: &str) -> (String, String) {
         texts.iter().filter_map(|text| text.as_str()).for_each(|piece| text.push_str(piece));
         let summary = value["type"] == "response.reasoning_summary_text.delta";
         let own = if summary { &value["delta"] } else { &Value::Null };
-        let thoughts =
-            [&delta["reasoning_content"], &value["delta"]["thinking"], &value["message"]["thinking"], own];
+        let thoughts = [&delta["reasoning_content"], &value["delta"]["thinking"], &value["message"]["thinking"], own];
         thoughts.iter().filter_map(|text| text.as_str()).for_each(|piece| thought.push_str(piece));
     }
     (text, thought)
@@ -166,7 +169,11 @@ fn is_whole(name: &str, stream: &str) {
     match name {
         "openai_chat" => {
             assert!(all.iter().all(|value| value["id"] == "c1" && value["model"] == "m"), "{stream}");
-            assert_eq!(all.iter().filter(|value| !value["choices"][0]["delta"]["role"].is_null()).count(), 1, "{stream}");
+            assert_eq!(
+                all.iter().filter(|value| !value["choices"][0]["delta"]["role"].is_null()).count(),
+                1,
+                "{stream}"
+            );
             assert_eq!(all.iter().filter(|value| !value["choices"][0]["finish_reason"].is_null()).count(), 1);
             assert!(stream.ends_with("data: [DONE]\n\n"), "{stream}");
         }

@@ -19,6 +19,7 @@ mod intercept;
 mod num_ctx;
 mod openwebui;
 mod relay;
+mod repaired;
 mod responses;
 mod seed_ollama;
 mod seed_openai;
