@@ -1,11 +1,13 @@
 //! From the upstream's answer to the client's: relay or re-encode, whole or streamed.
 
+mod written;
+
 use crate::body::Body;
 use crate::error::Failure;
 use crate::headers::REPAIRED;
 use crate::ingress::request_id::RequestId;
 use crate::outgoing::Outgoing;
-use crate::pump::{Intercept, Pump, Sink, Source, Stop, Way, from_upstream, stamp};
+use crate::pump::{Intercept, Pump, Sink, Source, Stop, Way, from_upstream};
 use crate::recorder::Recorder;
 use crate::responses::Keep;
 use crate::secrets::Secrets;
@@ -16,10 +18,13 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use lingate_codec::dialect::{AnswerContext, Dialect, Remembered};
 use lingate_codec::frame::Framing;
-use lingate_codec::ir::{Answer as WholeAnswer, ApiError, Event, Finish, FinishReason, Operation, Start};
+use lingate_codec::ir::{ApiError, Event, Operation};
 use lingate_codec::relay::{RelayedAnswer, in_band_error, rename};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+use written::decode_collected;
+pub(crate) use written::{fallback, written};
 
 /// The largest whole answer that is read: 64 MiB.
 pub(crate) const WHOLE_CAP: u64 = 64 * 1024 * 1024;
@@ -285,44 +290,6 @@ fn rewritten(
         }
     }
     Ok(Answered { headers, ..written(client, events) })
-}
-
-/// Events written as the client wants them: a stream or a whole answer.
-pub(crate) fn written(client: &Client, events: Vec<Event>) -> Answered {
-    let at = stamp(client.started);
-    let mut out = Vec::new();
-    let content_type = if client.stream {
-        let mut encoder = client.dialect.stream_encoder(client.context());
-        for event in &events {
-            encoder.push(event, at, &mut out);
-        }
-        stream_type(client.dialect)
-    } else {
-        client.dialect.encode_response(&WholeAnswer::fold(events), &client.context(), at, &mut out);
-        HeaderValue::from_static("application/json")
-    };
-    Answered { content_type, headers: HeaderMap::new(), body: out.into() }
-}
-
-/// The operator's own words in place of an answer.
-pub(crate) fn fallback(client: &Client, message: &str) -> Answered {
-    let finish = Finish { reason: FinishReason::Stop, stop_sequence: None };
-    let text = Event::Text(message.to_owned());
-    written(client, vec![Event::Start(Start::default()), text, Event::Finish(finish), Event::End])
-}
-
-fn decode_collected(outgoing: &Outgoing, body: &[u8], events: &mut Vec<Event>) {
-    let mut framer = lingate_codec::frame::Framer::new(outgoing.dialect.framing(), lingate_codec::frame::DEFAULT_CAP);
-    let mut decoder = outgoing.dialect.stream_decoder(outgoing.operation);
-    framer.push(body);
-    framer.finish();
-    loop {
-        match framer.next_frame() {
-            Ok(Some(frame)) => decoder.push(&frame, events),
-            Ok(None) => break decoder.finish(events),
-            Err(error) => break events.push(Event::Error(ApiError::upstream(error.to_string()))),
-        }
-    }
 }
 
 fn observe(events: &[Event], recorder: &mut Option<Recorder>) {

@@ -137,7 +137,7 @@ impl Split {
             self.state = State::Beginning;
             return true;
         }
-        let safe = undecided(&self.held, closings.iter().map(|closing| closing.marker));
+        let safe = undecided(&self.held, &closings.iter().map(|closing| closing.marker));
         let safe = self.held[..safe].trim_end().len();
         if safe > 0 {
             self.state = State::Thought { closings, begun: true };
@@ -152,7 +152,7 @@ impl Split {
         let whole = TEXT_ENDS.iter().find(|end| text.ends_with(**end));
         let safe = match whole {
             Some(end) => text.len() - end.len(),
-            None => undecided(&self.held, TEXT_ENDS.iter().copied()),
+            None => undecided(&self.held, &TEXT_ENDS.iter().copied()),
         };
         part(self.held.drain(..safe).collect(), Part::Text, out);
         false
@@ -175,7 +175,7 @@ impl Split {
 }
 
 /// Up to where a text holds no beginning of a marker that it ends with.
-fn undecided<'m>(text: &str, markers: impl Iterator<Item = &'m str> + Clone) -> usize {
+fn undecided<'m>(text: &str, markers: &(impl Iterator<Item = &'m str> + Clone)) -> usize {
     let longest = markers.clone().map(str::len).max().unwrap_or(0);
     let mut from = text.len().saturating_sub(longest);
     while !text.is_char_boundary(from) {

@@ -78,12 +78,16 @@ impl Catalogue {
         let mut formats = Vec::with_capacity(patterns.len() + 16);
         for (index, pattern) in patterns.iter().enumerate().filter(|(_, pattern)| pattern.enabled) {
             let format = RegexFormat::compile(pattern);
-            formats.push(Box::new(format.map_err(|message| PatternError { index: Some(index), message })?) as Box<dyn Format>);
+            formats
+                .push(Box::new(format.map_err(|message| PatternError { index: Some(index), message })?)
+                    as Box<dyn Format>);
         }
         let is_taken = |format: &Box<dyn Format>| patterns.iter().any(|pattern| pattern.name == format.name());
         formats.extend(formats::all().into_iter().filter(|format| !is_taken(format)));
         if let Selection::Only(names) = selection {
-            let is_known = |name: &String| formats.iter().any(|format| format.name() == name) || patterns.iter().any(|p| p.name == *name);
+            let is_known = |name: &String| {
+                formats.iter().any(|format| format.name() == name) || patterns.iter().any(|p| p.name == *name)
+            };
             if let Some(unknown) = names.iter().find(|name| !is_known(name)) {
                 let known: Vec<&str> = formats.iter().map(|format| format.name()).collect();
                 let message = format!("there is no pattern `{unknown}`; there are {}", known.join(", "));

@@ -90,7 +90,9 @@ fn object<'t>(text: &'t str, at: usize, trust: Trust, around: &Around<'_>) -> Ob
         let (key, start, extent) = match members.step() {
             Step::Member(key, start, extent) => (key, start, extent),
             Step::End(end) => return whole(end, name, arguments, trust),
-            Step::Open if around.may_close() && trust == Trust::Tagged => return whole(text.len(), name, arguments, trust),
+            Step::Open if around.may_close() && trust == Trust::Tagged => {
+                return whole(text.len(), name, arguments, trust);
+            }
             Step::Open => return Object::Open,
             Step::Broken => return Object::No,
         };
@@ -134,7 +136,11 @@ fn inner<'t>(text: &'t str, at: usize, mut rest: Members<'t>, trust: Trust, arou
             Step::Member(_, _, Extent::Whole(_)) => {}
             Step::End(end) => return Object::Call(end, call),
             Step::Open | Step::Member(_, _, Extent::Open) if around.ended => {
-                return if around.may_close() && trust == Trust::Tagged { Object::Call(text.len(), call) } else { Object::No };
+                return if around.may_close() && trust == Trust::Tagged {
+                    Object::Call(text.len(), call)
+                } else {
+                    Object::No
+                };
             }
             Step::Open | Step::Member(_, _, Extent::Open) => return Object::Open,
             Step::Broken | Step::Member(_, _, Extent::Broken) => return Object::No,
@@ -160,7 +166,11 @@ fn unquoted(value: &str) -> Option<&str> {
 }
 
 /// The arguments themselves, where the name stands elsewhere: one object.
-pub(super) fn arguments<'t>(text: &'t str, at: usize, around: &Around<'_>) -> Option<Result<(usize, FoundArguments<'t>), ()>> {
+pub(super) fn arguments<'t>(
+    text: &'t str,
+    at: usize,
+    around: &Around<'_>,
+) -> Option<Result<(usize, FoundArguments<'t>), ()>> {
     let at = skip_space(text, at);
     match text.as_bytes().get(at) {
         None => None,

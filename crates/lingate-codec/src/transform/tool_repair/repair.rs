@@ -167,7 +167,11 @@ impl ToolRepair {
 
     /// Passes over text in which nothing can begin.
     fn skip_plain(&mut self, byte: u8) -> bool {
-        if self.place != Place::Plain || self.gap != Gap::Text || !self.waiting.is_empty() || self.catalogue.plain.contains(byte) {
+        if self.place != Place::Plain
+            || self.gap != Gap::Text
+            || !self.waiting.is_empty()
+            || self.catalogue.plain.contains(byte)
+        {
             return false;
         }
         let rest = &self.held.as_bytes()[self.at..];
@@ -181,13 +185,8 @@ impl ToolRepair {
     }
 
     fn judge(&mut self, end: End) -> Judged {
-        let mut judge = Judge {
-            catalogue: &self.catalogue,
-            tools: &self.tools,
-            end,
-            made: &self.made,
-            wasted: &mut self.wasted,
-        };
+        let mut judge =
+            Judge { catalogue: &self.catalogue, tools: &self.tools, end, made: &self.made, wasted: &mut self.wasted };
         judge.at(&self.held, self.at, self.place)
     }
 

@@ -64,7 +64,9 @@ pub(super) fn string(text: &str, at: usize) -> Extent {
     let Some(&quote) = bytes.get(at) else { return Extent::Open };
     let mut at = at + 1;
     loop {
-        let Some(found) = bytes.get(at..).and_then(|rest| memchr::memchr2(quote, b'\\', rest)) else { return Extent::Open };
+        let Some(found) = bytes.get(at..).and_then(|rest| memchr::memchr2(quote, b'\\', rest)) else {
+            return Extent::Open;
+        };
         at += found;
         if bytes.get(at) == Some(&quote) {
             return Extent::Whole(at + 1);

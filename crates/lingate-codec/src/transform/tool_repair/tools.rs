@@ -34,7 +34,8 @@ impl Tool {
 impl Tools {
     /// The tools of a request, by name.
     pub fn new(tools: Vec<AdvertisedTool>) -> Self {
-        let tool = |tool: AdvertisedTool| Tool { name: tool.name, text: tool.schema, schema: std::sync::OnceLock::new() };
+        let tool =
+            |tool: AdvertisedTool| Tool { name: tool.name, text: tool.schema, schema: std::sync::OnceLock::new() };
         Self { tools: tools.into_iter().filter(|tool| !tool.name.is_empty()).map(tool).collect() }
     }
 

@@ -76,7 +76,9 @@ enum Body<'t> {
 
 fn body<'t>(text: &'t str, at: usize, language: &str, around: &Around<'_>) -> Body<'t> {
     match text.as_bytes().get(at) {
-        None if OBJECTS.contains(&language) || FUNCTIONS.contains(&language) || COMMANDS.contains(&language) => Body::Open,
+        None if OBJECTS.contains(&language) || FUNCTIONS.contains(&language) || COMMANDS.contains(&language) => {
+            Body::Open
+        }
         None => Body::No,
         Some(b'{' | b'[') if OBJECTS.contains(&language) => {
             let trust = if language.is_empty() || language == "json" { Trust::Bare } else { Trust::Tagged };

@@ -55,7 +55,9 @@ pub(super) fn past(text: &str, at: usize, closings: &[&str], around: &Around<'_>
         Next::Yes(end) => Some(end),
         Next::Maybe => None,
         // One that the answer's end cut in two.
-        Next::No if around.ended && closing.starts_with(text.get(at..).unwrap_or_default().trim_start()) => Some(text.len()),
+        Next::No if around.ended && closing.starts_with(text.get(at..).unwrap_or_default().trim_start()) => {
+            Some(text.len())
+        }
         Next::No => Some(at),
     })
 }

@@ -21,7 +21,9 @@ impl Format for Harmony {
 
     fn scan<'t>(&self, text: &'t str, around: &Around<'_>) -> Verdict<'t> {
         let Some(rest) = OPENINGS.iter().find_map(|opening| text.strip_prefix(opening)) else { return Verdict::No };
-        let Some(len) = rest.find(|c: char| c.is_ascii_whitespace() || matches!(c, '{' | '<')) else { return around.open() };
+        let Some(len) = rest.find(|c: char| c.is_ascii_whitespace() || matches!(c, '{' | '<')) else {
+            return around.open();
+        };
         let name = &rest[..len];
         if !around.tools.has(name) {
             return Verdict::No;

@@ -37,7 +37,9 @@ impl Format for Tag {
             return Verdict::NeedMore;
         }
         // One bracket too many at the end is a slip that small models make.
-        let surplus = text.get(end..).is_some_and(|rest| rest.starts_with('}') && rest[1..].trim_start().starts_with(self.closing));
+        let surplus = text
+            .get(end..)
+            .is_some_and(|rest| rest.starts_with('}') && rest[1..].trim_start().starts_with(self.closing));
         match past(text, end + usize::from(surplus), &[self.closing], around) {
             Some(len) => Verdict::Found(Match { len, calls, only_at_end: false }),
             None => Verdict::NeedMore,

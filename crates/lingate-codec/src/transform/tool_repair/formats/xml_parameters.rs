@@ -138,7 +138,9 @@ impl Format for ReadFile {
     }
 
     fn scan<'t>(&self, text: &'t str, around: &Around<'_>) -> Verdict<'t> {
-        let Some(name) = ["read_file", "read"].into_iter().find(|name| around.tools.has(name)) else { return Verdict::No };
+        let Some(name) = ["read_file", "read"].into_iter().find(|name| around.tools.has(name)) else {
+            return Verdict::No;
+        };
         let start = match next(text, READ_FILE.len(), "file_path=\"", around) {
             Next::Yes(start) => start,
             Next::Maybe => return Verdict::NeedMore,
