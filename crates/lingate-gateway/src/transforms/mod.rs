@@ -7,6 +7,7 @@ mod chain;
 use crate::outgoing::Incoming;
 use crate::snapshot::{Target, VirtualModel};
 use lingate_codec::ir::{Operation, Tool};
+use lingate_codec::json::Object;
 use lingate_codec::transform::reasoning::{Mode, Reasoning};
 use lingate_codec::transform::tool_repair::{AdvertisedTool, Catalogue, ToolRepair};
 use std::sync::Arc;
@@ -46,6 +47,7 @@ impl Recipe {
             lingate_config::ToolRepair::On => Some(incoming.catalogue),
             lingate_config::ToolRepair::Patterns(_) => model.patterns.as_ref(),
         };
+        let repair = repair.filter(|_| !forbids_calls(object));
         let repair = repair.map(|catalogue| (catalogue.clone(), functions(dialect.tools(object))));
         Self {
             reasoning: (split || mode != Mode::Keep).then_some((mode, split)),
@@ -64,6 +66,13 @@ impl Recipe {
         }
         Chain::new(steps)
     }
+}
+
+/// Whether the client says that no tool may be called; all dialects that can spell it alike.
+fn forbids_calls(object: &Object<'_>) -> bool {
+    let Some(choice) = object.given("tool_choice") else { return false };
+    let word = choice.string().or_else(|| choice.object()?.string("type"));
+    word.as_deref() == Some("none")
 }
 
 fn functions(tools: Vec<Tool<'_>>) -> Vec<AdvertisedTool> {

@@ -129,6 +129,11 @@ async fn calls_are_looked_for_only_where_they_are_wanted() {
     let is_found = |stream: String| !calls(&stream).is_empty();
     assert!(!is_found(got(&all()[0], "", &texts).await), "the client sent no tools");
     assert!(!is_found(got(&chat(), "tool_repair: off,", &texts).await));
+    for choice in [r#""none""#, r#"{"type":"none"}"#] {
+        let body = body("openai_chat", true).replacen('{', &format!(r#"{{"tool_choice":{choice},"#), 1);
+        let forbidden = Relayed { request: ClientRequest::post("/v1/chat/completions").body(body), ..chat() };
+        assert!(!is_found(got(&forbidden, "", &texts).await), "{choice}");
+    }
     assert!(
         !is_found(got(&Relayed { kind: "openai", ..chat() }, "", &texts).await),
         "a hosted model knows how to call"

@@ -7,6 +7,7 @@
 
 pub mod arguments;
 mod catalogue;
+mod expression;
 pub mod format;
 mod formats;
 mod judge;
@@ -19,6 +20,6 @@ mod scanner;
 mod tools;
 
 pub use catalogue::{Catalogue, PatternError, Selection};
-pub use pattern::Pattern;
+pub use pattern::{Pattern, PatternKind};
 pub use repair::ToolRepair;
 pub use tools::{AdvertisedTool, Tools};

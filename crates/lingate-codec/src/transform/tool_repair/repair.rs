@@ -197,6 +197,10 @@ impl ToolRepair {
     }
 
     fn found(&mut self, found: Found, out: &mut Vec<Event>) {
+        // What is before a match that waits is text already, and must not wait with it.
+        if found.only_at_end && self.gap == Gap::Text && self.waiting.is_empty() {
+            self.take(self.at, true, out);
+        }
         let range = self.at..self.at + found.len;
         self.place = Place::Plain;
         if found.only_at_end {

@@ -102,6 +102,7 @@ impl<'s> Fit<'s> {
 
     /// A value of a type that the node admits.
     fn inside(&mut self, raw: Raw<'_>, node: &Node, how: How, depth: usize, out: &mut Vec<u8>) -> Outcome {
+        self.work += node.allowed.iter().map(Vec::len).sum::<usize>();
         match raw.kind() {
             Kind::Object if !node.is_open() || how == How::Texts => {
                 let Some(object) = raw.object() else { return Err(Rejected::here("nests too deep")) };
@@ -119,7 +120,6 @@ impl<'s> Fit<'s> {
 
     /// The one allowed text that differs in case and separators alone.
     fn nearest(&mut self, raw: Raw<'_>, node: &Node, out: &mut Vec<u8>) -> Outcome {
-        self.work += node.allowed.iter().map(Vec::len).sum::<usize>();
         let folded = names::folded(raw.string().unwrap_or_default().trim());
         let mut alike = node.allowed.iter().filter(|one| {
             Raw::parse(one).ok().and_then(Raw::string).is_some_and(|text| names::folded(&text) == folded)
@@ -156,8 +156,9 @@ impl<'s> Fit<'s> {
         for slot in &slots {
             self.member(slot, node, how, depth, &mut members).map_err(|error| error.under(slot.name))?;
         }
-        for name in node.properties.iter().filter(|(_, property)| property.required).map(|(name, _)| name) {
-            if slots.iter().any(|slot| slot.known.is_some() && slot.name == name) {
+        let given = names::given(&slots);
+        for (name, property) in &node.properties {
+            if !property.required || given.contains(name.as_str()) {
                 continue;
             }
             let default = if how == How::Exact { None } else { defaults::of(name, node, self.schema) };

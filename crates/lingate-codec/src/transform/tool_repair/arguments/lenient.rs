@@ -46,7 +46,7 @@ pub fn compact(text: &str, ending: Ending) -> Result<String, JsonError> {
 /// Makes compact JSON of the value that `text` begins with, and tells where the value ends.
 ///
 /// # Errors
-/// As [`compact`], but any text may follow.
+/// As [`compact`], but any text may follow. An error at the very end of `text` says that more of it is needed.
 pub fn first(text: &str) -> Result<(String, usize), JsonError> {
     let mut end = text.len().min(MAX_TEXT);
     while !text.is_char_boundary(end) {
@@ -214,7 +214,10 @@ impl<'a> Reader<'a> {
             b"false" | b"False" => b"false",
             b"null" | b"None" => b"null",
             _ => {
-                self.at = start;
+                // At the text's end it may be the beginning of one.
+                if self.at < self.text.len() {
+                    self.at = start;
+                }
                 return self.error("expected a value");
             }
         };

@@ -130,11 +130,12 @@ fn object_of(pairs: &[(Cow<'_, str>, Cow<'_, str>)]) -> Result<String, Rejected>
     String::from_utf8(out).map_err(|_| Rejected::here("is not text"))
 }
 
-/// Arguments in an object of their own, `{"arguments":{…}}`, where the schema has no such member.
+/// Arguments in an object of their own, `{"arguments":{…}}`, where the schema names members and not this one.
 fn unwrapped(json: String, schema: &Schema) -> String {
     let Ok(object) = Object::parse(json.as_bytes()) else { return json };
     let [member] = object.members() else { return json };
-    if !matches!(member.key.as_ref(), "arguments" | "parameters" | "args" | "input") || schema.names(&member.key) {
+    if !matches!(member.key.as_ref(), "arguments" | "parameters" | "args" | "input") || !schema.is_strange(&member.key)
+    {
         return json;
     }
     match (member.value.kind(), member.value.string()) {

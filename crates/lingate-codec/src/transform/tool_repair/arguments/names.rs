@@ -4,7 +4,7 @@
 use super::defaults;
 use super::schema::{Node, NodeId, Schema, Types};
 use crate::json::{Member, Object, Raw};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A given member and its place in the schema.
 pub(super) struct Slot<'a> {
@@ -51,6 +51,11 @@ fn last_of_each<'a>(object: &'a Object<'a>) -> Vec<&'a Member<'a>> {
         .collect()
 }
 
+/// The properties that are given.
+pub(super) fn given<'a>(slots: &[Slot<'a>]) -> BTreeSet<&'a str> {
+    slots.iter().filter(|slot| slot.known.is_some()).map(|slot| slot.name).collect()
+}
+
 /// A name without case and separators: `file_path`, `filePath` and `File-Path` are one.
 pub(super) fn folded(name: &str) -> String {
     name.chars().filter(|c| !matches!(c, '_' | '-' | ' ' | '.')).flat_map(char::to_lowercase).collect()
@@ -59,8 +64,8 @@ pub(super) fn folded(name: &str) -> String {
 fn other_styles<'a>(slots: &mut [Slot<'a>], node: &'a Node) {
     // Folded name to the one property of that name that is not given yet; `None` if there are several.
     let mut free: BTreeMap<String, Option<&'a str>> = BTreeMap::new();
-    let given: BTreeMap<&str, ()> = slots.iter().filter(|s| s.known.is_some()).map(|slot| (slot.name, ())).collect();
-    for name in node.properties.keys().filter(|name| !given.contains_key(name.as_str())) {
+    let given = given(slots);
+    for name in node.properties.keys().filter(|name| !given.contains(name.as_str())) {
         free.entry(folded(name)).and_modify(|one| *one = None).or_insert(Some(name));
     }
     let mut wanted: BTreeMap<String, usize> = BTreeMap::new();
@@ -96,10 +101,9 @@ fn only_one_left<'a>(slots: &mut [Slot<'a>], node: &'a Node, schema: &Schema) {
 
 /// The only required member that is not given and that has no default.
 fn missing<'a>(slots: &[Slot<'_>], node: &'a Node, schema: &Schema) -> Option<(&'a str, Types)> {
+    let given = given(slots);
     let mut missing = node.properties.iter().filter(|(name, property)| {
-        property.required
-            && !slots.iter().any(|slot| slot.known.is_some() && slot.name == name.as_str())
-            && defaults::of(name, node, schema).is_none()
+        property.required && !given.contains(name.as_str()) && defaults::of(name, node, schema).is_none()
     });
     match (missing.next(), missing.next()) {
         (Some((name, property)), None) => Some((name, schema.node(property.node).types)),

@@ -16,7 +16,8 @@ pub struct Call {
 /// Reads the call that `text` begins with, and tells where it ends (behind its closing parenthesis).
 ///
 /// # Errors
-/// There is no whole call: a value must be a literal, and of several arguments each must have a name.
+/// There is no whole call: a value must be a literal, and of several arguments each must have a name. An error at the
+/// very end of `text` says that more of it is needed.
 pub fn call(text: &str) -> Result<(Call, usize), JsonError> {
     let mut reader = Reader::new(bounded(text), Ending::Whole, Notation::Python)?;
     let call = read_call(&mut reader)?;
@@ -105,6 +106,8 @@ fn read_arguments(reader: &mut Reader<'_>, close: Option<u8>) -> Result<(), Json
         }
         first = false;
         if !named(reader) {
+            // What ends too early is told from what is wrong by the place.
+            reader.value(1)?;
             return reader.error("expected a named argument");
         }
         read_named(reader)?;

@@ -128,9 +128,10 @@ impl Schema {
         self.root
     }
 
-    /// Whether the arguments have a member of that name.
-    pub(super) fn names(&self, member: &str) -> bool {
-        self.node(self.root).properties.contains_key(member)
+    /// Whether the arguments' members are named, and this is none of them.
+    pub(super) fn is_strange(&self, member: &str) -> bool {
+        let properties = &self.node(self.root).properties;
+        !properties.is_empty() && !properties.contains_key(member)
     }
 
     pub(super) fn node(&self, id: NodeId) -> &Node {

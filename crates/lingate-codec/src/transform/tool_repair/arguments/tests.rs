@@ -59,6 +59,7 @@ fn arguments_that_are_json_in_a_string_are_decoded() {
     becomes(r#"{"filePath":"/a } b {"}"#, READ, r#"{"filePath":"/a } b {"}"#);
     becomes(r#"{"arguments":{"filePath":"/p"}}"#, READ, r#"{"filePath":"/p"}"#);
     becomes(r#"{"parameters":"{\"filePath\":\"/p\"}"}"#, READ, r#"{"filePath":"/p"}"#);
+    becomes(r#"{"arguments":{"a":1}}"#, "{}", r#"{"arguments":{"a":1}}"#);
     becomes(r#"{"input":{"a":1}}"#, r#"{"properties":{"input":{"type":"object"}}}"#, r#"{"input":{"a":1}}"#);
 }
 
@@ -236,6 +237,9 @@ fn hostile_texts_and_schemas_end_quickly() {
     let schema = format!(r#"{{"properties":{{{}}}}}"#, properties.join(","));
     let _ = json(&format!("{{{}}}", many.join(",")), &schema);
     let _ = json(&format!("[{}]", "{},".repeat(20_000)), TODO);
+    let words: Vec<String> = (0..20_000).map(|n| format!("\"w{n}\"")).collect();
+    let schema = format!(r#"{{"properties":{{"x":{{"items":{{"enum":[{}]}}}}}}}}"#, words.join(","));
+    let _ = json(&format!("{{\"x\":[{}1]}}", "\"W_0\",".repeat(5_000)), &schema);
     for text in [
         "[".repeat(65_000),
         "\"".repeat(65_000),
@@ -344,5 +348,62 @@ proptest! {
         }
         let object = serde_json::json!({"o": given}).to_string();
         prop_assert_eq!(json(&object, r#"{"properties":{"o":{"type":["object","null"],"properties":{"zz":{"type":"string"}}}}}"#), Ok(object));
+    }
+}
+
+/// A value of the kinds that schemas name, its schema, and the value as a careless model would write it.
+fn described(depth: u32) -> BoxedStrategy<(serde_json::Value, serde_json::Value, serde_json::Value)> {
+    use serde_json::{Value, json};
+    let leaf = prop_oneof![
+        any::<i64>().prop_map(|n| (json!(n), json!({"type": "integer"}), json!(n.to_string()))),
+        any::<bool>().prop_map(|b| (
+            json!(b),
+            json!({"type": ["boolean", "null"]}),
+            json!(if b { "True" } else { "false" })
+        )),
+        "\\PC{0,8}".prop_map(|s| (json!(s), json!({"type": "string"}), json!(s))),
+        any::<u8>().prop_map(|n| (json!(n.to_string()), json!({"anyOf": [{"type": "string"}]}), json!(n))),
+        prop::sample::select(vec!["in_progress", "done"]).prop_map(|s| (
+            json!(s),
+            json!({"enum": ["in_progress", "done"]}),
+            json!(s.to_uppercase().replace('_', " "))
+        )),
+    ];
+    leaf.prop_recursive(depth, 24, 4, |inner| {
+        let names = ["filePath", "maxCount", "isOpen", "newText"];
+        prop_oneof![
+            // One element, written without the list.
+            inner.clone().prop_map(|(value, schema, careless)| {
+                let careless = if careless.is_array() || careless.is_string() { json!([careless]) } else { careless };
+                (json!([value]), json!({"type": "array", "items": schema}), careless)
+            }),
+            prop::collection::vec(inner, 1..4).prop_map(move |members| {
+                let (mut value, mut schema, mut careless) = (json!({}), json!({}), json!({}));
+                for (name, (a, b, c)) in names.iter().zip(&members) {
+                    let snake = name.replace("P", "_p").replace("C", "_c").replace("O", "_o").replace("T", "_t");
+                    value[name] = a.clone();
+                    schema[name] = b.clone();
+                    careless[snake] = c.clone();
+                }
+                let required: Vec<&str> = names[..members.len()].to_vec();
+                (
+                    value,
+                    json!({"type": "object", "properties": schema, "required": required}),
+                    Value::String(careless.to_string()),
+                )
+            }),
+        ]
+    })
+    .boxed()
+}
+
+proptest! {
+    #[test]
+    fn careless_arguments_become_the_meant_ones((value, schema, careless) in described(3)) {
+        let wrap = |value: &serde_json::Value, name: &str| serde_json::json!({name: value, "other": 1}).to_string();
+        let schema = serde_json::json!({"properties": {"theValue": schema, "other": {"type": "number"}}, "required": ["theValue"]}).to_string();
+        let meant = wrap(&value, "theValue");
+        prop_assert_eq!(json(&meant, &schema), Ok(meant.clone()));
+        prop_assert_eq!(json(&wrap(&careless, "the_value"), &schema), Ok(meant));
     }
 }

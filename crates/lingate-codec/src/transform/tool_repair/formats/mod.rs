@@ -3,6 +3,7 @@
 mod bare;
 mod brackets;
 mod fences;
+mod open_models;
 mod residue;
 mod tags;
 mod xml_parameters;
@@ -12,7 +13,7 @@ use super::scanner::skip_space;
 
 /// All of them.
 pub(super) fn all() -> Vec<Box<dyn Format>> {
-    vec![
+    let mut all: Vec<Box<dyn Format>> = vec![
         Box::new(fences::Fences),
         Box::new(xml_parameters::XmlParameters),
         Box::new(tags::TOOL_CALL),
@@ -24,7 +25,9 @@ pub(super) fn all() -> Vec<Box<dyn Format>> {
         Box::new(residue::Harmony),
         Box::new(bare::Functions),
         Box::new(bare::Json),
-    ]
+    ];
+    all.extend(open_models::all());
+    all
 }
 
 /// Whether a text goes on with a literal, after white space.

@@ -39,6 +39,12 @@ impl Format for XmlParameters {
                 Part::Open => return around.open(),
                 Part::No => return Verdict::No,
             };
+            // A tag alone is a word about calls, or Llama's, which has an object behind it.
+            match next(text, end, "</function>", around) {
+                Next::No if pairs.is_empty() => return Verdict::No,
+                Next::Maybe => return Verdict::NeedMore,
+                Next::No | Next::Yes(_) => {}
+            }
             calls.push(FoundCall { name: Cow::Borrowed(name), arguments: FoundArguments::Pairs(pairs) });
             let Some(behind) = past(text, end, &["</function>"], around) else { return Verdict::NeedMore };
             at = behind;

@@ -1,0 +1,6 @@
+//! Tool calls written as text: the corpus, whole and cut everywhere; what must hold for any text; costs.
+
+mod corpus;
+mod native;
+mod properties;
+mod support;
