@@ -21,12 +21,14 @@ pub struct Piece<'f> {
     pub of: PieceOf,
     /// The inside of its JSON string as it is written, escapes and all.
     pub escaped: &'f [u8],
+    /// Where the decoder keeps book of the text that it is of.
+    pub(super) at: usize,
 }
 
 impl<'f> Piece<'f> {
     /// A piece that may be passed over: a string that holds something and does not cut a character in two.
     pub(super) fn plain(of: PieceOf, text: Raw<'f>, half: &Half) -> Option<Self> {
         let escaped = text.escaped().filter(|text| !text.is_empty() && half.is_apart_from(text))?;
-        Some(Self { of, escaped })
+        Some(Self { of, escaped, at: 0 })
     }
 }

@@ -105,7 +105,7 @@ impl Head {
         };
         let (kind, text) = FORMS.iter().find_map(form)?;
         // What is more than one string is no JSON value.
-        let text = Raw::parse(text).ok().filter(|text| text.escaped().is_some())?;
+        let text = Raw::one_string(text)?;
         Some((kind, text))
     }
 }

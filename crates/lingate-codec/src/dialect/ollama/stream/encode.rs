@@ -150,10 +150,14 @@ impl StreamEncoder for Encoder {
     }
 
     fn follow(&mut self, _frame: &Frame<'_>, events: &[Event], at: Stamp) {
-        // What is written in their place is thrown away: the client has it. Lines stand each for itself.
-        let mut scratch = Vec::new();
+        // Lines stand each for itself. What is written in their place is thrown away: the client has it.
         for event in events {
-            self.push(event, at, &mut scratch);
+            match event {
+                Event::Text(_) | Event::Reasoning(_) | Event::Refusal(_) | Event::Logprobs(_) => {
+                    self.first_content.get_or_insert(at.elapsed_nanos);
+                }
+                event => self.push(event, at, &mut Vec::new()),
+            }
         }
     }
 

@@ -86,7 +86,7 @@ impl Decoder {
     fn piece<'f>(&self, frame: &'f Frame<'_>) -> Option<Raw<'f>> {
         let inside = self.around.inside(frame.data.trim_ascii()).filter(|_| frame.event.is_empty())?;
         // What is more than one string is no JSON value.
-        Raw::parse(inside).ok().filter(|text| text.escaped().is_some())
+        Raw::one_string(inside)
     }
 
     fn read_text(&mut self, piece: Raw<'_>, out: &mut Vec<Event>) {

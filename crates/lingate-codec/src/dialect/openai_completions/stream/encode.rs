@@ -71,6 +71,7 @@ impl StreamEncoder for Encoder {
             match event {
                 // Whatever the id looks like, the client has seen it.
                 Event::Start(start) => self.begin("", start),
+                Event::Text(_) | Event::Refusal(_) => {}
                 // What is written in its place is thrown away: the client has it.
                 event => self.push(event, at, &mut Vec::new()),
             }

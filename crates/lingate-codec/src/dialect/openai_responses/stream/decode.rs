@@ -77,15 +77,14 @@ impl StreamDecoder for Decoder {
             Slot::Summary | Slot::Thought => PieceOf::Thought,
             Slot::Refusal | Slot::Arguments => return None,
         };
-        let half = self.items.half_of(piece.place, piece.slot)?;
+        let (at, half) = self.items.half_of(piece.place, piece.slot)?;
         // Its length must be known, because the whole text will come again.
-        Piece::plain(of, piece.text, half).filter(|piece| !piece.escaped.contains(&b'\\'))
+        let plain = Piece::plain(of, piece.text, half).filter(|piece| !piece.escaped.contains(&b'\\'));
+        plain.map(|piece| Piece { at, ..piece })
     }
 
-    fn skip(&mut self, frame: &Frame<'_>, piece: &Piece<'_>) {
-        if let Some(known) = quick::read(frame.event, frame.data.trim_ascii()) {
-            self.items.skip(known.place, known.slot, piece.escaped);
-        }
+    fn skip(&mut self, _frame: &Frame<'_>, piece: &Piece<'_>) {
+        self.items.skip(piece.at, piece.of == PieceOf::Text, piece.escaped);
     }
 
     fn finish(&mut self, out: &mut Vec<Event>) {

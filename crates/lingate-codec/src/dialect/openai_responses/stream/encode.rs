@@ -123,17 +123,7 @@ impl StreamEncoder for Encoder {
 
     fn follow_piece(&mut self, piece: &Piece<'_>) {
         // Pieces with escapes are not passed over, so this is the text.
-        let text = std::str::from_utf8(piece.escaped).unwrap_or_default();
-        self.wire.sequence += 1;
-        self.held += text.len();
-        match (&mut self.open, piece.of) {
-            (Open::Message(message), PieceOf::Text) => message.followed_text(text),
-            (Open::Thought(thought), PieceOf::Thought) => thought.followed_text(text),
-            _ => {}
-        }
-        if piece.of == PieceOf::Text {
-            self.characters += text.chars().count() as u64;
-        }
+        self.followed_piece(piece.of == PieceOf::Text, &String::from_utf8_lossy(piece.escaped));
     }
 
     fn can_go_on(&self) -> bool {

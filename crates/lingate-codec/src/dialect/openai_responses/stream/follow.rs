@@ -1,14 +1,17 @@
 //! What the encoder learns of a stream that the client gets as it comes: which items there were, and what the open one
 //! holds, because its end repeats it.
 
+use super::super::response::Slot;
 use super::calls::{Call, OpenCall};
 use super::encode::{Encoder, Open};
 use super::message::Message;
+use super::quick;
 use super::thought::Thought;
-use crate::dialect::remembered::compact;
+use crate::dialect::remembered;
 use crate::frame::Frame;
 use crate::ir::Event;
 use crate::json::{Object, Raw};
+use std::borrow::Cow;
 
 /// See [`crate::dialect::Dialect::announces`].
 pub(in super::super) fn announces(frame: &Frame<'_>) -> bool {
@@ -28,6 +31,14 @@ pub(in super::super) fn announces(frame: &Frame<'_>) -> bool {
         }
         Some("response.content_part.added" | "response.reasoning_summary_part.added") => true,
         _ => false,
+    }
+}
+
+/// Data of several lines is put on one.
+fn on_one_line(json: Raw<'_>) -> Cow<'_, [u8]> {
+    match memchr::memchr2(b'\n', b'\r', json.bytes()) {
+        None => Cow::Borrowed(json.bytes()),
+        Some(_) => Cow::Owned(remembered::compact(&json.text()).into_bytes()),
     }
 }
 
@@ -63,6 +74,34 @@ impl Encoder {
 
     /// What a frame opens, goes on with and closes.
     pub(super) fn followed_frame(&mut self, frame: &Frame<'_>) {
+        // Nearly all frames of a text look alike.
+        if let Some(piece) = quick::read(frame.event, frame.data.trim_ascii()) {
+            let text = piece.text.string().unwrap_or_default();
+            return match piece.slot {
+                Slot::Text => self.followed_piece(true, &text),
+                Slot::Summary => self.followed_piece(false, &text),
+                // The events told of it.
+                Slot::Arguments => self.wire.sequence += 1,
+                Slot::Thought | Slot::Refusal => self.followed_rare(frame),
+            };
+        }
+        self.followed_rare(frame);
+    }
+
+    /// A piece of the open message's text, or of the open thought.
+    pub(super) fn followed_piece(&mut self, is_text: bool, text: &str) {
+        self.wire.sequence += 1;
+        self.held += text.len();
+        match &mut self.open {
+            Open::Message(message) if is_text => {
+                self.characters += message.followed_text(text);
+            }
+            Open::Thought(thought) if !is_text => thought.followed_text(text),
+            _ => {}
+        }
+    }
+
+    fn followed_rare(&mut self, frame: &Frame<'_>) {
         let Ok(data) = Object::parse(&frame.data) else { return };
         let number = data.get("sequence_number").and_then(Raw::u64).unwrap_or(self.wire.sequence);
         self.wire.sequence = number.saturating_add(1);
@@ -79,20 +118,20 @@ impl Encoder {
             }
             ("content_part.done", Open::Message(message)) => {
                 if let Some(part) = data.given("part") {
-                    message.followed_end(place("content_index").unwrap_or(0), compact(&part.text()).as_bytes());
+                    message.followed_end(place("content_index").unwrap_or(0), &on_one_line(part));
                 }
             }
             ("output_text.annotation.added", Open::Message(message)) => {
                 if let Some(source) = data.given("annotation") {
-                    message.followed_source(compact(&source.text()).as_bytes());
+                    message.followed_source(&on_one_line(source));
                 }
             }
             ("output_text.delta" | "refusal.delta", Open::Message(message)) => {
                 let text = data.string("delta").unwrap_or_default();
                 self.held += text.len();
-                message.followed_text(&text);
+                let characters = message.followed_text(&text);
                 if kind == "output_text.delta" {
-                    self.characters += text.chars().count() as u64;
+                    self.characters += characters;
                 }
             }
             ("reasoning_summary_text.delta", Open::Thought(thought)) => {
@@ -129,13 +168,12 @@ impl Encoder {
         self.wire.index = index.unwrap_or(self.wire.index).saturating_add(1);
         self.open = Open::None;
         if let Some(item) = data.given("item") {
-            // Data of several lines is put on one.
-            let item = compact(&item.text());
+            let item = on_one_line(item);
             self.held += item.len();
             if !self.wire.output.is_empty() {
                 self.wire.output.push(b',');
             }
-            self.wire.output.extend_from_slice(item.as_bytes());
+            self.wire.output.extend_from_slice(&item);
         }
     }
 }

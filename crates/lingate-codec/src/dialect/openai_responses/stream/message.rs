@@ -54,12 +54,14 @@ impl Message {
         self.part = Some(Part::new(refusal, wire.lead(&self.id, Some(("content_index", index))), before));
     }
 
-    /// The client got more of the open part.
-    pub(super) fn followed_text(&mut self, text: &str) {
+    /// The client got more of the open part, of so many characters.
+    pub(super) fn followed_text(&mut self, text: &str) -> u64 {
+        let characters = text.chars().count() as u64;
         if let Some(part) = &mut self.part {
             part.text.push_str(text);
-            part.length += text.chars().count() as u64;
+            part.length += characters;
         }
+        characters
     }
 
     /// The client got the whole text of the open part.

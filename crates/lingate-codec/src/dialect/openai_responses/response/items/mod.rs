@@ -109,9 +109,9 @@ impl Items {
         self.tell((at, place.part), slot, begins, text.into_owned(), out);
     }
 
-    /// The end of a text so far; `None` unless it is the one that was told of last, so that another piece of it
-    /// changes nothing but its length.
-    pub(in super::super) fn half_of(&self, place: Place<'_>, slot: Slot) -> Option<&Half> {
+    /// The item of a text and the text's end so far; `None` unless it is the one that was told of last, so that another
+    /// piece of it changes nothing but its length.
+    pub(in super::super) fn half_of(&self, place: Place<'_>, slot: Slot) -> Option<(usize, &Half)> {
         let at = self.find(place)?;
         let item = self.items.get(at)?;
         let is_open = match item.kind {
@@ -120,15 +120,15 @@ impl Items {
             Kind::Call(..) | Kind::Other => false,
         };
         let part = item.parts.last().filter(|part| is_open && part.slot == slot && part.index == place.part)?;
-        (part.told > 0 && !item.ended).then_some(&part.half)
+        (part.told > 0 && !item.ended).then_some((at, &part.half))
     }
 
-    /// A piece without escapes of the text of which [`Items::half_of`] told, passed over.
-    pub(in super::super) fn skip(&mut self, place: Place<'_>, slot: Slot, piece: &[u8]) {
-        let at = self.find(place);
-        if let Some(part) = at.and_then(|at| self.items.get_mut(at)?.parts.last_mut()) {
+    /// A piece without escapes of the text of which [`Items::half_of`] told, in the item `at`, passed over. `text`: it is
+    /// of the answer's text.
+    pub(in super::super) fn skip(&mut self, at: usize, text: bool, piece: &[u8]) {
+        if let Some(part) = self.items.get_mut(at).and_then(|item| item.parts.last_mut()) {
             part.told += piece.len();
-            if slot == Slot::Text {
+            if text {
                 self.characters += characters(piece);
             }
         }
