@@ -22,6 +22,10 @@ pub(in crate::dialect::openai_chat) struct Encoder {
     /// By the events' numbers.
     pub(super) calls: BTreeMap<usize, Call>,
     pub(super) call_ids: BTreeSet<String>,
+    /// The index of a call to come.
+    pub(super) next_index: usize,
+    /// Whether the client has got arguments of which it was not told whose they are.
+    arguments_followed: bool,
     /// Length of the text so far and of the text before its last block, in characters.
     pub(super) text: u64,
     pub(super) block: u64,
@@ -92,7 +96,7 @@ impl StreamEncoder for Encoder {
             PieceOf::Text => self.text += super::follow::escaped_characters(piece.escaped),
             PieceOf::Thought => {}
             // Which call it is of costs more than it is worth: one without any arguments is a rare thing.
-            PieceOf::Arguments => self.calls.values_mut().for_each(|call| call.has_arguments = true),
+            PieceOf::Arguments => self.arguments_followed = true,
         }
     }
 
@@ -110,6 +114,8 @@ impl Encoder {
             usage: Usage::default(),
             calls: BTreeMap::new(),
             call_ids: BTreeSet::new(),
+            next_index: 0,
+            arguments_followed: false,
             text: 0,
             block: 0,
             ended: false,
@@ -169,7 +175,8 @@ impl Encoder {
             return;
         }
         self.ensure_begun(out);
-        let index = self.next_index();
+        let index = self.next_index;
+        self.next_index += 1;
         let id = write::call_id(id, index, |id| self.call_ids.contains(id), &self.context).into_owned();
         self.open_delta(out);
         let mut w = Writer::new(out);
@@ -260,7 +267,9 @@ impl Encoder {
             called = true;
             match call.free {
                 Some(mut free) => self.arguments_delta(call.index, "input", &free.end().0, out),
-                None if !call.has_arguments => self.arguments_delta(call.index, "arguments", "{}", out),
+                None if !call.has_arguments && !self.arguments_followed => {
+                    self.arguments_delta(call.index, "arguments", "{}", out)
+                }
                 None => {}
             }
         }

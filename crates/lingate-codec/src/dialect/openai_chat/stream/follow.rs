@@ -31,15 +31,11 @@ impl Encoder {
 
     /// A call that began in a frame with this data.
     pub(super) fn followed_call(&mut self, call: usize, id: &str, name: &str, data: &[u8]) {
-        let index = wire_index(data, name).unwrap_or_else(|| self.next_index());
+        let index = wire_index(data, name).unwrap_or(self.next_index);
+        self.next_index = self.next_index.max(index + 1);
         let free = write::is_custom(name, &self.context).then(FreeText::default);
         self.call_ids.insert(id.to_owned());
         self.calls.insert(call, Call { index, has_arguments: false, free });
-    }
-
-    /// The index of a call to come.
-    pub(super) fn next_index(&self) -> usize {
-        self.calls.values().map(|call| call.index + 1).max().unwrap_or(0)
     }
 }
 
