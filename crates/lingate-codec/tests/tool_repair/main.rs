@@ -1,4 +1,5 @@
 //! Tool calls written as text: the corpus, whole and cut everywhere; what must hold for any text; costs.
+#![cfg(test)]
 
 mod corpus;
 mod native;

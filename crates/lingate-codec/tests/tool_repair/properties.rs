@@ -79,8 +79,14 @@ fn texts() -> impl Strategy<Value = String> {
     prop::collection::vec(parts, 0..14).prop_map(|parts| parts.concat())
 }
 
+/// Eight times as many as usual: one is short. `PROPTEST_CASES` counts.
+fn many() -> ProptestConfig {
+    let usual = ProptestConfig::default();
+    ProptestConfig { cases: usual.cases.saturating_mul(8), ..usual }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2000, ..ProptestConfig::default() })]
+    #![proptest_config(many())]
 
     #[test]
     fn cuts_do_not_matter(text in texts(), cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..4), own in any::<bool>()) {
@@ -134,7 +140,8 @@ proptest! {
 
 /// Texts that make scanners slow.
 fn hostile() -> Vec<(&'static str, String)> {
-    let long = |unit: &str| unit.repeat(64 * 1024 / unit.len());
+    let size = if cfg!(debug_assertions) { 16 } else { 64 };
+    let long = |unit: &str| unit.repeat(size * 1024 / unit.len());
     let units = [
         "<",
         "`",
@@ -169,26 +176,34 @@ fn hostile() -> Vec<(&'static str, String)> {
         " \t\n",
         "\n> `",
     ];
-    units.into_iter().map(|unit| (unit, long(unit))).collect()
+    let plain = units.into_iter().map(|unit| (unit, long(unit)));
+    // What fails late, over and over.
+    let failing = units.into_iter().flat_map(|unit| ["}", "!", "\"", "\n{1"].map(|tail| (unit, long(unit) + tail)));
+    plain.chain(failing).collect()
+}
+
+/// Nanoseconds that this thread has run: a busy machine does not count. `None` where the kernel does not tell.
+fn ran() -> Option<u64> {
+    std::fs::read_to_string("/proc/thread-self/schedstat").ok()?.split(' ').next()?.parse().ok()
 }
 
 #[test]
 fn hostile_texts_take_linear_time() {
-    // Far above what it takes, far below what anything quadratic would: a build without optimisation on a busy machine.
-    let bound = if cfg!(debug_assertions) { 4000 } else { 200 };
+    // Several times what it takes, and far below what anything quadratic would: that would be seconds.
+    let bound = if cfg!(debug_assertions) { 1_000_000_000 } else { 300_000_000 };
     for (unit, text) in hostile() {
-        for pieces in [vec![text.as_str()], characters(&text)] {
-            let began = Instant::now();
+        let streamed = if text.ends_with(unit) { vec![characters(&text)] } else { vec![] };
+        for pieces in std::iter::once(vec![text.as_str()]).chain(streamed) {
+            let before = ran();
             answer(&BUILT_IN, &pieces);
-            let took = began.elapsed().as_millis();
-            assert!(took < bound, "{unit:?} in {} pieces took {took} ms", pieces.len());
+            let took = ran().zip(before).map_or(0, |(after, before)| after - before);
+            assert!(took < bound, "{unit:?} in {} pieces took {took} ns", pieces.len());
         }
     }
 }
 
 #[test]
 #[ignore = "prints the costs, for a release build"]
-#[expect(clippy::print_stdout, reason = "that is what it is for")]
 fn costs() {
     for (unit, text) in hostile() {
         let took = |pieces: &[&str]| {
@@ -198,6 +213,28 @@ fn costs() {
         };
         println!("{unit:?}: whole {} us, by characters {} us", took(&[&text]), took(&characters(&text)));
     }
+}
+
+/// A stream of 20-byte texts, `PUSHES` of them: count the instructions of runs with and without the transform
+/// (`WITHOUT=1`) and divide the difference.
+#[test]
+#[ignore = "for a counter of instructions"]
+fn clean_texts() {
+    let pushes: usize = std::env::var("PUSHES").ok().and_then(|text| text.parse().ok()).unwrap_or(1);
+    let mut repair = ToolRepair::new(Arc::clone(&BUILT_IN), all_tools());
+    let mut out = Vec::new();
+    repair.push(Event::Text("Well".to_owned()), &mut out);
+    let without = std::env::var_os("WITHOUT").is_some();
+    for _ in 0..pushes {
+        out.clear();
+        let event = Event::Text(" and 14 bytes follow".to_owned());
+        if without {
+            out.push(event);
+        } else {
+            repair.push(event, &mut out);
+        }
+    }
+    assert!(!repair.holds());
 }
 
 #[test]
@@ -211,4 +248,27 @@ fn what_is_held_is_bounded() {
     }
     assert!(!out.is_empty() && !repair.holds(), "a full buffer is released");
     assert!(!repair.changed());
+}
+
+#[test]
+fn a_pattern_makes_64_calls_at_most() {
+    let calls = |text: &str| answer(&BUILT_IN, &[text]).iter().filter(|out| matches!(out, Out::Call(..))).count();
+    assert_eq!(calls(&"<tool_call>{\"name\":\"ping\",\"arguments\":{}}</tool_call>".repeat(70)), 64);
+    assert_eq!(calls(&"ping()\n".repeat(64)), 64);
+    assert_eq!(calls(&"ping()\n".repeat(65)), 0, "all or none where only the end makes them calls");
+}
+
+#[test]
+fn priority_decides_overlaps_then_position() {
+    let inner = "<parameter=command>ls</parameter>";
+    let text = format!("<function=bash>{inner}</function>");
+    let bash = |text: &str| Out::Call("bash".into(), text.into());
+    let found = r#"{"command":"ls","description":"Run bash command"}"#;
+    let end = Out::Finish(FinishReason::ToolCalls);
+    let expected = vec![Out::Text("<function=bash>".into()), bash(found), Out::Text("</function>".into()), end.clone()];
+    assert_eq!(answer(&OWN, &[&text]), expected, "the operator's is above");
+    assert_eq!(answer(&BUILT_IN, &[&text]), [bash(found), end.clone()]);
+    let read = Out::Call("read".into(), r#"{"filePath":"/a"}"#.into());
+    let low = answer(&OWN, &["[tool]read[/tool]{\"filePath\":\"/a\"} ]"]);
+    assert_eq!(low, [read, Out::Text(" ]".into()), end], "the operator's is below");
 }

@@ -82,8 +82,8 @@ impl Catalogue {
                 .push(Box::new(format.map_err(|message| PatternError { index: Some(index), message })?)
                     as Box<dyn Format>);
         }
-        let is_taken = |format: &Box<dyn Format>| patterns.iter().any(|pattern| pattern.name == format.name());
-        formats.extend(formats::all().into_iter().filter(|format| !is_taken(format)));
+        let is_taken = |format: &dyn Format| patterns.iter().any(|pattern| pattern.name == format.name());
+        formats.extend(formats::all().into_iter().filter(|format| !is_taken(&**format)));
         if let Selection::Only(names) = selection {
             let is_known = |name: &String| {
                 formats.iter().any(|format| format.name() == name) || patterns.iter().any(|p| p.name == *name)

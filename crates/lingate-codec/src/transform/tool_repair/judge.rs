@@ -106,7 +106,8 @@ impl Judge<'_> {
                     Some(calls) => {
                         return First::Found(Found { format, len: found.len, calls, only_at_end: found.only_at_end });
                     }
-                    None => waste.push((format, found.len)),
+                    // Checking arguments costs more than reading them.
+                    None => waste.push((format, found.len + 1024)),
                 },
                 Verdict::NeedMore => return First::Hold,
                 Verdict::NoAfter(bytes) => waste.push((format, bytes)),

@@ -1,6 +1,6 @@
 //! Objects that are calls: `{"name":…,"arguments":{…}}` and its kin, one or several of them.
 
-use super::format::{Around, FoundArguments, FoundCall};
+use super::format::{Around, FoundArguments, FoundCall, MAX_CALLS};
 use super::scanner::{Extent, Members, Step, bracketed, skip_space};
 use std::borrow::Cow;
 
@@ -50,6 +50,9 @@ pub(super) fn calls<'t>(text: &'t str, at: usize, trust: Trust, around: &Around<
             Object::No => return Reading::No,
         };
         calls.push(call);
+        if calls.len() > MAX_CALLS {
+            return Reading::No;
+        }
         let mut next = skip_space(text, end);
         if listed && bytes.get(next) == Some(&b']') {
             return Reading::Calls { end: next + 1, calls, more: false };

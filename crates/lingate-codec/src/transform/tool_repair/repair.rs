@@ -108,7 +108,7 @@ impl ToolRepair {
             }
             return;
         }
-        self.credit = (self.credit + 64 + 32 * text.len()).min(MAX_CANDIDATE * 16);
+        self.credit = (self.credit + 32 + 16 * text.len()).min(MAX_CANDIDATE * 16);
         if self.held.is_empty() {
             self.held = text;
         } else {
@@ -192,7 +192,9 @@ impl ToolRepair {
 
     /// All before `at` is text, and was all along.
     fn release(&mut self) {
-        self.waiting.clear();
+        for (_, found) in self.waiting.drain(..) {
+            self.made[found.format] -= count(&found.calls);
+        }
         self.gap = Gap::Text;
     }
 
@@ -205,6 +207,7 @@ impl ToolRepair {
         self.place = Place::Plain;
         if found.only_at_end {
             self.at = range.end;
+            self.made[found.format] += count(&found.calls);
             self.waiting.push((range, found));
             if self.at > MAX_CANDIDATE {
                 self.release();
@@ -218,14 +221,14 @@ impl ToolRepair {
         self.take(range.start, self.gap == Gap::Text, out);
         self.take(found.len, false, out);
         self.gap = Gap::Call;
+        self.made[found.format] += count(&found.calls);
         self.make(found.format, found.calls, out);
     }
 
     fn make(&mut self, format: usize, calls: Vec<Call>, out: &mut Vec<Event>) {
         self.changed = true;
-        let many = u32::try_from(calls.len()).unwrap_or(u32::MAX);
+        let many = count(&calls);
         let Some(entry) = self.catalogue.formats.get(format) else { return };
-        self.made[format] += many;
         match self.repaired.iter_mut().find(|(name, _)| *name == entry.name) {
             Some((_, count)) => *count += many,
             None => self.repaired.push((Arc::clone(&entry.name), many)),
@@ -284,8 +287,11 @@ impl ToolRepair {
             }
             self.gap = Gap::Call;
         }
-        self.waiting.clear();
-        let keep = !(matches!(end, End::Answer(_)) && self.gap == Gap::Call);
+        if !self.waiting.is_empty() {
+            self.release();
+        }
+        // White space after a call only separated it from what comes.
+        let keep = self.gap != Gap::Call;
         if !self.held.is_empty() || !self.asides.is_empty() {
             self.take(self.held.len(), keep, out);
             if keep {
@@ -296,7 +302,7 @@ impl ToolRepair {
 
     /// All that is held goes out as it came.
     fn give_up(&mut self, out: &mut Vec<Event>) {
-        self.waiting.clear();
+        self.release();
         self.take(self.held.len(), true, out);
         self.block_ended = false;
     }
@@ -332,6 +338,11 @@ impl ToolRepair {
         let passed = self.numbers.pass(event, out);
         out.extend(passed);
     }
+}
+
+/// At most [`super::format::MAX_CALLS`].
+fn count(calls: &[Call]) -> u32 {
+    u32::try_from(calls.len()).unwrap_or(u32::MAX)
 }
 
 impl Transform for ToolRepair {

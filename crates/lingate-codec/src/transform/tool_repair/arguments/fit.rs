@@ -9,7 +9,7 @@ use crate::json::{Kind, MAX_DEPTH, Object, Raw, Writer};
 
 /// How many bytes may be looked at for one call. Every level of nesting looks at its text anew, and each of several
 /// variants of a schema, too.
-const MAX_WORK: usize = 8 * 1024 * 1024;
+const MAX_WORK: usize = 24 * 1024 * 1024;
 
 /// How much may be changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

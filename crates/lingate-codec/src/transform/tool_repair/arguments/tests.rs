@@ -232,6 +232,10 @@ fn hostile_texts_and_schemas_end_quickly() {
         "properties":{"x":{"$ref":"#/$defs/a"}}}"##;
     let deep = format!(r#"{{"x":{}1{}}}"#, "[".repeat(60), "]".repeat(60));
     assert!(json(&deep, variants).is_err());
+    // What is long and deep is not hostile yet.
+    let recursive = r##"{"type":"object","properties":{"a":{"anyOf":[{"type":"string"},{"$ref":"#"}]}}}"##;
+    let deep = format!("{}\"{}\"{}", "{\"a\":".repeat(60), "z".repeat(60_000), "}".repeat(60));
+    assert_eq!(json(&deep, recursive), Ok(deep));
     let many: Vec<String> = (0..6000).map(|n| format!(r#""k{n}":{n}"#)).collect();
     let properties: Vec<String> = (0..4000).map(|n| format!(r#""K_{n}":{{"type":"integer"}}"#)).collect();
     let schema = format!(r#"{{"properties":{{{}}}}}"#, properties.join(","));

@@ -1,6 +1,6 @@
 //! JSON between words in brackets: `[TOOL_CALL] {"name":…} [/TOOL_CALL]` and `[tool]NAME[/tool] {…}`.
 
-use super::past;
+use super::{name_before, past};
 use crate::transform::tool_repair::format::{Around, Format, FoundCall, Match, Opening, Verdict};
 use crate::transform::tool_repair::objects::{self, Reading, Trust};
 use std::borrow::Cow;
@@ -46,12 +46,11 @@ impl Format for Tool {
 
     fn scan<'t>(&self, text: &'t str, around: &Around<'_>) -> Verdict<'t> {
         let rest = text.get("[tool]".len()..).unwrap_or_default();
-        let Some((name, _)) = rest.split_once("[/tool]") else {
-            return if rest.contains(['{', '\n']) { Verdict::No } else { around.open() };
+        let name = match name_before(rest, "[/tool]") {
+            Ok(name) if around.tools.has(name) => name,
+            Ok(_) | Err(false) => return Verdict::No,
+            Err(true) => return around.open(),
         };
-        if !around.tools.has(name) {
-            return Verdict::No;
-        }
         match objects::arguments(text, "[tool][/tool]".len() + name.len(), around) {
             Some(Ok((len, arguments))) => {
                 let calls = vec![FoundCall { name: Cow::Borrowed(name), arguments }];

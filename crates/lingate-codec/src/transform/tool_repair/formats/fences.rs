@@ -3,7 +3,9 @@
 
 use super::bare::{self, Function};
 use super::{Next, next};
-use crate::transform::tool_repair::format::{Around, Format, FoundArguments, FoundCall, Match, Opening, Verdict};
+use crate::transform::tool_repair::format::{
+    Around, Format, FoundArguments, FoundCall, MAX_CALLS, Match, Opening, Verdict,
+};
 use crate::transform::tool_repair::objects::{self, Reading, Trust};
 use crate::transform::tool_repair::scanner::skip_space;
 use std::borrow::Cow;
@@ -102,6 +104,9 @@ fn functions<'t>(text: &'t str, mut at: usize, around: &Around<'_>) -> Body<'t> 
         match bare::function(text, at, around) {
             Function::Call(end, call) => {
                 calls.push(call);
+                if calls.len() > MAX_CALLS {
+                    return Body::No;
+                }
                 at = skip_space(text, end);
                 match text.as_bytes().get(at) {
                     Some(b'`') => return Body::Calls(end, calls),

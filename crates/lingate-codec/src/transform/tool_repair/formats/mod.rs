@@ -64,3 +64,12 @@ pub(super) fn past(text: &str, at: usize, closings: &[&str], around: &Around<'_>
         Next::No => Some(at),
     })
 }
+
+/// The name that a text begins with, before `closing`. `Err`: there is none, or (`true`) may be when more text comes.
+pub(super) fn name_before<'t>(text: &'t str, closing: &str) -> Result<&'t str, bool> {
+    let Some(len) = text.find(['"', '<', '>', '[', '{', '\n']) else { return Err(true) };
+    match &text[len..] {
+        rest if rest.starts_with(closing) => Ok(&text[..len]),
+        rest => Err(closing.starts_with(rest)),
+    }
+}

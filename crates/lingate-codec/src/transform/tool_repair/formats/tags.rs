@@ -1,7 +1,7 @@
 //! JSON between tags: `<tool_call>{"name":…,"arguments":{…}}</tool_call>` (Hermes, Qwen 2.5 and 3), the same with
 //! `<tool_code>` (`OpenCode`), and `<tool_use code name="NAME">{…}</tool_use>`. The closing tag may be missing.
 
-use super::past;
+use super::{Next, name_before, next, past};
 use crate::transform::tool_repair::format::{Around, Format, FoundCall, Match, Opening, Verdict};
 use crate::transform::tool_repair::objects::{self, Reading, Trust};
 use std::borrow::Cow;
@@ -37,10 +37,15 @@ impl Format for Tag {
             return Verdict::NeedMore;
         }
         // One bracket too many at the end is a slip that small models make.
-        let surplus = text
-            .get(end..)
-            .is_some_and(|rest| rest.starts_with('}') && rest[1..].trim_start().starts_with(self.closing));
-        match past(text, end + usize::from(surplus), &[self.closing], around) {
+        let end = match text.get(end..) {
+            Some(rest) if rest.starts_with('}') => match next(text, end + 1, self.closing, around) {
+                Next::Yes(_) => end + 1,
+                Next::Maybe => return Verdict::NeedMore,
+                Next::No => end,
+            },
+            _ => end,
+        };
+        match past(text, end, &[self.closing], around) {
             Some(len) => Verdict::Found(Match { len, calls, only_at_end: false }),
             None => Verdict::NeedMore,
         }
@@ -63,12 +68,11 @@ impl Format for ToolUse {
 
     fn scan<'t>(&self, text: &'t str, around: &Around<'_>) -> Verdict<'t> {
         let rest = text.get(TOOL_USE.len()..).unwrap_or_default();
-        let Some((name, _)) = rest.split_once("\">") else {
-            return if rest.contains(['<', '\n']) { Verdict::No } else { around.open() };
+        let name = match name_before(rest, "\">") {
+            Ok(name) if around.tools.has(name) => name,
+            Ok(_) | Err(false) => return Verdict::No,
+            Err(true) => return around.open(),
         };
-        if !around.tools.has(name) {
-            return Verdict::No;
-        }
         match objects::arguments(text, TOOL_USE.len() + name.len() + 2, around) {
             Some(Ok((end, arguments))) => match past(text, end, &["</tool_use>"], around) {
                 Some(len) => {

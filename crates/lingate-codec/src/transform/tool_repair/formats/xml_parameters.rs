@@ -3,7 +3,9 @@
 //! either side, and small models put the bare name in the place of `<function=NAME>`.
 
 use super::{Next, next, past};
-use crate::transform::tool_repair::format::{Around, Format, FoundArguments, FoundCall, Match, Opening, Verdict};
+use crate::transform::tool_repair::format::{
+    Around, Format, FoundArguments, FoundCall, MAX_CALLS, Match, Opening, Verdict,
+};
 use crate::transform::tool_repair::scanner::skip_space;
 use std::borrow::Cow;
 
@@ -50,7 +52,7 @@ impl Format for XmlParameters {
             at = behind;
             // Several functions in one call.
             match next(text, at, FUNCTION, around) {
-                Next::Yes(_) if wrapped => {}
+                Next::Yes(_) if wrapped && calls.len() < MAX_CALLS => {}
                 Next::Maybe if wrapped => return Verdict::NeedMore,
                 _ => break,
             }
@@ -114,7 +116,7 @@ fn parameters<'t>(text: &'t str, mut at: usize, around: &Around<'_>) -> Part<Pai
             Next::No => return Part::Whole(pairs, at),
         };
         let rest = text.get(start..).unwrap_or_default();
-        let Some(len) = rest.find(['>', '\n']) else { return Part::Open };
+        let Some(len) = rest.find(['>', '\n', '<']) else { return Part::Open };
         if !rest[len..].starts_with('>') {
             return Part::No;
         }

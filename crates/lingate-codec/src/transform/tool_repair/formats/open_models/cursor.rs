@@ -18,6 +18,8 @@ pub(super) type Read<T> = Result<T, Stop>;
 
 /// The longest name of a tool or parameter, in bytes.
 const MAX_NAME: usize = 256;
+/// What no name has.
+const NOT_IN_NAMES: [char; 5] = ['<', '>', '{', '(', '\n'];
 
 #[derive(Clone)]
 pub(super) struct Cursor<'t, 'a> {
@@ -110,12 +112,16 @@ impl<'t> Cursor<'t, '_> {
     pub(super) fn name(&mut self, ends: &[char]) -> Read<&'t str> {
         self.space();
         let rest = self.rest();
-        let length = rest.find(ends);
-        let name = rest[..length.unwrap_or(rest.len())].trim().trim_matches(['"', '\'']);
-        if name.len() > MAX_NAME || name.contains(['<', '>', '{', '(', '\n']) || (name.is_empty() && length.is_some()) {
+        let near = &rest[..rest.floor_char_boundary(MAX_NAME)];
+        let Some(length) = near.find(ends) else {
+            let may_be = near.len() == rest.len() && !near.trim_end().contains(NOT_IN_NAMES);
+            return Err(if may_be { Stop::More } else { Stop::Not });
+        };
+        let name = near[..length].trim().trim_matches(['"', '\'']);
+        if name.is_empty() || name.contains(NOT_IN_NAMES) {
             return Err(Stop::Not);
         }
-        self.at += length.ok_or(Stop::More)?;
+        self.at += length;
         Ok(name)
     }
 

@@ -36,7 +36,8 @@ fn read<'t>(cursor: &mut Cursor<'t, '_>) -> Read<Vec<FoundCall<'t>>> {
     cursor.known(name)?;
     let mut pairs = Vec::new();
     while behind_gap(cursor, "<arg_key>")? {
-        let key = cursor.until("</arg_key>")?.trim();
+        let key = cursor.name(&['<'])?;
+        cursor.expect(&["</arg_key>"])?;
         if !behind_gap(cursor, "<arg_value>")? {
             return Err(Stop::Not);
         }

@@ -45,6 +45,8 @@ pub(super) static TAGGED: &[Tagged] = &[
     row("function_call", &["<function_call>"], &["</function_call>"]),
     // Qwen2.5-Coder, which takes the tag of the list of tools for its own: vLLM `qwen2_5_coder_tool_parser.py`.
     row("tools", &["<tools>"], &["</tools>"]),
+    // LongCat-Flash: SGLang `longcat_detector.py`.
+    row("longcat", &["<longcat_tool_call>"], &["</longcat_tool_call>"]),
     // InternLM 2 and 2.5: vLLM `internlm2_tool_parser.py`, SGLang `internlm_detector.py`.
     Tagged { lead: &["<|plugin|>"], ..row("internlm2", &["<|action_start|>"], &["<|action_end|>"]) },
     // Llama 3.1 and 3.2, objects with `parameters`, semicolons between: Llama's documentation of tool calling, SGLang

@@ -174,6 +174,12 @@ pub(super) const CASES: &[Case] = &[
         "",
     ),
     // Mistral
+    (
+        "kimi_k2",
+        "<|tool_calls_section_begin|>\n<|tool_call_begin|>\nfunctions.read:0\n<|tool_call_argument_begin|>\n{\"filePath\":\"/a\"}\n<|tool_call_end|>\n<|tool_calls_section_end|>\n",
+        &[A],
+        "\n",
+    ),
     ("mistral", "[TOOL_CALLS][{\"name\":\"read\",\"arguments\":{\"filePath\":\"/a\"}}]", &[A], ""),
     (
         "mistral",
@@ -369,6 +375,24 @@ pub(super) const CASES: &[Case] = &[
     ),
     ("tools", "<tools>[{\"name\":\"weather\",\"arguments\":{\"city\":\"Paris\",\"days\":3}}]</tools>", &[PARIS], ""),
     (
+        "longcat",
+        "<longcat_tool_call>\n{\"name\": \"read\", \"arguments\": {\"filePath\": \"/a\"}}\n</longcat_tool_call>",
+        &[A],
+        "",
+    ),
+    (
+        "longcat",
+        "<longcat_tool_call>{\"name\":\"bash\",\"arguments\":{\"command\":\"ls -la\"}}</longcat_tool_call> x",
+        &[B],
+        " x",
+    ),
+    (
+        "longcat",
+        "<longcat_tool_call>\n{\"name\":\"weather\",\"arguments\":{\"city\":\"Paris\",\"days\":3}}",
+        &[PARIS],
+        "",
+    ),
+    (
         "internlm2",
         "<|action_start|><|plugin|>\n{\"name\": \"read\", \"parameters\": {\"filePath\": \"/a\"}}<|action_end|>",
         &[A],
@@ -458,6 +482,7 @@ pub(super) const NONE: &[(&str, &str)] = &[
         "tools",
         "<tools>\n{\"type\": \"function\", \"function\": {\"name\": \"read\", \"description\": \"Reads\"}}\n</tools>",
     ),
+    ("longcat", "<longcat_tool_call>none</longcat_tool_call>"),
     ("internlm2", "<|action_start|><|interpreter|>\nprint(1)<|action_end|>"),
     ("lfm2", "<|tool_call_start|>[]<|tool_call_end|>"),
     ("olmo3", "<function_calls>\nprint(x)\n</function_calls>"),
