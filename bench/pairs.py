@@ -192,10 +192,10 @@ endpoints:
   - {{ name: anthropic, type: anthropic, url: "http://127.0.0.1:{up}", api_key: sk-upstream }}
   - {{ name: ollama, type: ollama, url: "http://127.0.0.1:{up}" }}
 virtual_models:
-  - {{ name: openai_chat, targets: [{{ endpoint: openai, model: up }}] }}
-  - {{ name: openai_responses, targets: [{{ endpoint: responses, model: up }}] }}
-  - {{ name: anthropic_messages, targets: [{{ endpoint: anthropic, model: up }}] }}
-  - {{ name: ollama, targets: [{{ endpoint: ollama, model: up }}] }}
+  - {{ name: openai_chat, targets: [{{ endpoint: openai, model: up }}], tool_repair: {repair} }}
+  - {{ name: openai_responses, targets: [{{ endpoint: responses, model: up }}], tool_repair: {repair} }}
+  - {{ name: anthropic_messages, targets: [{{ endpoint: anthropic, model: up }}], tool_repair: {repair} }}
+  - {{ name: ollama, targets: [{{ endpoint: ollama, model: up }}], tool_repair: {repair} }}
 """
 
 
@@ -205,7 +205,7 @@ class Counted:
     def __init__(self, a):
         self.work = Path(a.work).resolve()
         self.work.mkdir(parents=True, exist_ok=True)
-        (self.work / "pairs.yaml").write_text(CONFIG.format(port=a.port, up=a.port + 1, work=self.work))
+        (self.work / "pairs.yaml").write_text(CONFIG.format(port=a.port, up=a.port + 1, work=self.work, repair=a.repair))
         argv = ["taskset", "-c", "0", "valgrind", "--tool=callgrind", f"--callgrind-out-file={self.work}/cg.out", a.lingate, "serve", "-c", str(self.work / "pairs.yaml"), "-q"]
         self.process = subprocess.Popen(argv, stdout=open(self.work / "pairs.log", "w"), stderr=subprocess.STDOUT)
         self.parts = 0
@@ -257,6 +257,7 @@ def main():
     ap.add_argument("--work", default="bench-work")
     ap.add_argument("--requests", type=int, default=10)
     ap.add_argument("--limit", type=float, default=12000)
+    ap.add_argument("--repair", default="auto", choices=("auto", "on", "off"), help="tool_repair of all models: what it costs to watch for calls")
     ap.add_argument("--only", default="", help="rows that hold this text")
     a = ap.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))

@@ -1,23 +1,30 @@
 //! From the upstream's answer to the client's: relay or re-encode, whole or streamed.
 
+mod written;
+
 use crate::body::Body;
 use crate::error::{Class, Failure};
+use crate::headers::REPAIRED;
 use crate::ingress::request_id::RequestId;
 use crate::outgoing::Outgoing;
-use crate::pump::{FirstToken, Pump, Sink, Source, Stop, Way, from_upstream, stamp};
+use crate::pump::{FirstToken, Intercept, Pump, Sink, Source, Stop, Way, from_upstream};
 use crate::recorder::Recorder;
 use crate::responses::Keep;
 use crate::secrets::Secrets;
 use crate::snapshot::Target;
+use crate::transforms::Chain;
 use crate::upstream::{Answer, AnswerBody};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use lingate_codec::dialect::{AnswerContext, Dialect, Remembered};
 use lingate_codec::frame::Framing;
-use lingate_codec::ir::{Answer as WholeAnswer, ApiError, Event, Finish, FinishReason, Operation, Start};
+use lingate_codec::ir::{ApiError, Event, Operation};
 use lingate_codec::relay::{RelayedAnswer, in_band_error, rename};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+use written::decode_collected;
+pub(crate) use written::{fallback, written};
 
 /// The largest whole answer that is read: 64 MiB.
 pub(crate) const WHOLE_CAP: u64 = 64 * 1024 * 1024;
@@ -56,6 +63,8 @@ pub(crate) struct Client {
     pub refuse_empty: bool,
     /// What is to become of the answer besides, in a dialect that has state.
     pub keep: Option<Keep>,
+    /// Whether it reads what is said after a stream.
+    pub trailers: bool,
 }
 
 impl Client {
@@ -156,11 +165,20 @@ async fn stream(
     recorder: &mut Option<Recorder>,
     stop: &Stop,
 ) -> Result<Answered, Failure> {
+    let chain = chain(client, outgoing);
+    let mut headers = headers;
+    if client.trailers && chain.is_some() {
+        headers.insert(header::TRAILER, HeaderValue::from_static("x-lingate-repaired"));
+    }
     let way = if outgoing.relay {
         let model = client.rename.then(|| client.model.clone());
-        Way::Relay(RelayedAnswer::new(model, !client.include_usage))
+        let relayed = RelayedAnswer::new(model, !client.include_usage);
+        match chain {
+            Some(chain) => Way::Intercept(Box::new(Intercept::new(relayed, chain, client.rename))),
+            None => Way::Relay(relayed),
+        }
     } else {
-        Way::ReEncode(client.dialect.stream_encoder(client.context()))
+        Way::ReEncode(client.dialect.stream_encoder(client.context()), chain)
     };
     let Some(listener) = recorder.take() else {
         return Err(ApiError::new(500, "the request was answered twice").into());
@@ -187,6 +205,11 @@ async fn stream(
     Ok(Answered { content_type: stream_type(client.dialect), headers, body: Body::Stream(pump) })
 }
 
+/// What the answer goes through.
+fn chain(client: &Client, outgoing: &Outgoing) -> Option<Chain> {
+    outgoing.recipe.chain(|| client.id.as_str().replace('-', ""))
+}
+
 /// The content type of a client's stream.
 pub(crate) fn stream_type(dialect: &dyn Dialect) -> HeaderValue {
     HeaderValue::from_static(dialect.framing().content_type())
@@ -201,12 +224,19 @@ fn relay_whole(
     recorder: &mut Option<Recorder>,
 ) -> Result<Answered, Failure> {
     let mut events = Vec::new();
-    let place = if client.refuse_empty {
+    let chain = chain(client, outgoing);
+    let place = if chain.is_some() || client.refuse_empty {
         outgoing.dialect.decode_response(outgoing.operation, &body, &mut events);
         outgoing.dialect.find_model(b"", &body)
     } else {
         outgoing.dialect.tap_response(outgoing.operation, &body, &mut events)
     };
+    if let Some(mut chain) = chain {
+        chain.run(&mut events);
+        if chain.changed() {
+            return rewritten(client, events, Some(&chain), headers, recorder);
+        }
+    }
     observe(&events, recorder);
     if let Some(error) = error_of(&events) {
         return Err(said_inside(error).with_headers(headers));
@@ -237,6 +267,21 @@ fn whole(
     } else {
         outgoing.dialect.decode_response(outgoing.operation, body, &mut events);
     }
+    let mut chain = chain(client, outgoing);
+    if let Some(chain) = &mut chain {
+        chain.run(&mut events);
+    }
+    rewritten(client, events, chain.as_ref(), headers, recorder)
+}
+
+/// A whole answer as its events are now.
+fn rewritten(
+    client: &Client,
+    events: Vec<Event>,
+    chain: Option<&Chain>,
+    mut headers: HeaderMap,
+    recorder: &mut Option<Recorder>,
+) -> Result<Answered, Failure> {
     observe(&events, recorder);
     if let Some(error) = error_of(&events) {
         return Err(said_inside(error).with_headers(headers));
@@ -244,45 +289,14 @@ fn whole(
     if client.refuse_empty && !has_content(&events) {
         return Err(no_content());
     }
-    Ok(Answered { headers, ..written(client, events) })
-}
-
-/// Events written as the client wants them: a stream or a whole answer.
-pub(crate) fn written(client: &Client, events: Vec<Event>) -> Answered {
-    let at = stamp(client.started);
-    let mut out = Vec::new();
-    let content_type = if client.stream {
-        let mut encoder = client.dialect.stream_encoder(client.context());
-        for event in &events {
-            encoder.push(event, at, &mut out);
-        }
-        stream_type(client.dialect)
-    } else {
-        client.dialect.encode_response(&WholeAnswer::fold(events), &client.context(), at, &mut out);
-        HeaderValue::from_static("application/json")
-    };
-    Answered { content_type, headers: HeaderMap::new(), body: out.into() }
-}
-
-/// The operator's own words in place of an answer.
-pub(crate) fn fallback(client: &Client, message: &str) -> Answered {
-    let finish = Finish { reason: FinishReason::Stop, stop_sequence: None };
-    let text = Event::Text(message.to_owned());
-    written(client, vec![Event::Start(Start::default()), text, Event::Finish(finish), Event::End])
-}
-
-fn decode_collected(outgoing: &Outgoing, body: &[u8], events: &mut Vec<Event>) {
-    let mut framer = lingate_codec::frame::Framer::new(outgoing.dialect.framing(), lingate_codec::frame::DEFAULT_CAP);
-    let mut decoder = outgoing.dialect.stream_decoder(outgoing.operation);
-    framer.push(body);
-    framer.finish();
-    loop {
-        match framer.next_frame() {
-            Ok(Some(frame)) => decoder.push(&frame, events),
-            Ok(None) => break decoder.finish(events),
-            Err(error) => break events.push(Event::Error(ApiError::upstream(error.to_string()))),
+    let repaired = chain.map(Chain::repaired).unwrap_or_default();
+    if !repaired.is_empty() {
+        headers.insert(REPAIRED, HeaderValue::from(repaired.iter().map(|(_, count)| *count).sum::<u32>()));
+        if let Some(recorder) = recorder {
+            recorder.repaired(repaired);
         }
     }
+    Ok(Answered { headers, ..written(client, events) })
 }
 
 fn observe(events: &[Event], recorder: &mut Option<Recorder>) {

@@ -39,7 +39,8 @@ pub(crate) async fn serve(exchange: &Exchange<'_>, dialect: DialectId, operation
     client.keep = turn.keep;
     let client = Arc::new(client);
     let version = headers::version(&exchange.parts.headers);
-    let incoming = Incoming { dialect, operation, body, envelope: &envelope, version };
+    let catalogue = &exchange.snapshot.catalogue;
+    let incoming = Incoming { dialect, operation, body, envelope: &envelope, version, catalogue };
     if let Some(response) = loaded(&client, dialect, &envelope, &model)? {
         return Ok(response);
     }
@@ -130,6 +131,7 @@ fn client(
         max_error_body: exchange.snapshot.config.max_error_body,
         refuse_empty: model.config.retry.on_empty,
         keep: None,
+        trailers: headers::takes_trailers(&exchange.parts.headers),
     }
 }
 

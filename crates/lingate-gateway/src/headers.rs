@@ -22,6 +22,8 @@ pub(crate) const WARNING: HeaderName = HeaderName::from_static("x-lingate-warnin
 pub(crate) const OVERFLOW: HeaderName = HeaderName::from_static("x-lingate-overflow");
 /// The answer is the operator's own words.
 pub(crate) const FALLBACK: HeaderName = HeaderName::from_static("x-lingate-fallback");
+/// How many calls were made of text.
+pub(crate) const REPAIRED: HeaderName = HeaderName::from_static("x-lingate-repaired");
 /// A token count is lingate's own estimate.
 pub(crate) const ESTIMATED: HeaderName = HeaderName::from_static("x-lingate-estimated");
 /// The version of Anthropic's API that the client speaks.
@@ -46,6 +48,14 @@ const PASSED: [HeaderName; 4] = [
 pub(crate) fn version(headers: &HeaderMap) -> Option<&str> {
     // What is no text is no version that there is.
     headers.get(ANTHROPIC_VERSION).map(|value| value.to_str().unwrap_or("?"))
+}
+
+/// Whether a client reads what is said after a stream (RFC 9110, 6.5.1).
+pub(crate) fn takes_trailers(headers: &HeaderMap) -> bool {
+    let words = |value: &HeaderValue| {
+        value.to_str().is_ok_and(|text| text.split(',').any(|word| word.trim().eq_ignore_ascii_case("trailers")))
+    };
+    headers.get_all(http::header::TE).iter().any(words)
 }
 
 /// Adds to a call what goes on of the client's headers, and the virtual model's own over them. `native`: the

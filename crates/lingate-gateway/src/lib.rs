@@ -26,6 +26,7 @@ mod secrets;
 mod snapshot;
 mod telemetry;
 mod told;
+mod transforms;
 mod tries;
 mod upstream;
 

@@ -9,12 +9,15 @@ use crate::backend::NativeRoute;
 use crate::endpoint::Path;
 use crate::error::Failure;
 use crate::snapshot::{Target, VirtualModel};
+use crate::transforms::Recipe;
 use crate::upstream::Segments;
 use bytes::Bytes;
 use lingate_codec::dialect::{Dialect, DialectId, Envelope, RelayWants, Unsupported, malformed, parse_object, path_of};
 use lingate_codec::ir::{ApiError, Concept, Loss, Message, Operation, Request, Role};
 use lingate_codec::json::{Edits, Object, Raw, rewrite};
+use lingate_codec::transform::tool_repair::Catalogue;
 use lingate_config::{HostedTools, StreamMode};
+use std::sync::Arc;
 
 pub(crate) use window::KnownContext;
 
@@ -30,6 +33,8 @@ pub(crate) struct Incoming<'a> {
     pub envelope: &'a Envelope<'a>,
     /// The version of the API that the client named, if it did.
     pub version: Option<&'a str>,
+    /// What tool repair looks for.
+    pub catalogue: &'a Arc<Catalogue>,
 }
 
 /// A request as it goes out.
@@ -50,6 +55,8 @@ pub(crate) struct Outgoing {
     pub lost: Vec<String>,
     /// What the client is to be warned of.
     pub warning: Option<String>,
+    /// Which transforms the answer goes through.
+    pub recipe: Recipe,
 }
 
 /// What is decided before the body is looked at.
@@ -88,7 +95,7 @@ pub(crate) fn prepare(
     let native = target.endpoint.native(incoming.dialect, incoming.operation);
     let can_relay =
         |target| incoming.dialect.dialect().can_relay(incoming.operation, &incoming.envelope.object, &target);
-    match native {
+    let outgoing = match native {
         Some(path) if can_relay(target.endpoint.target()) => relay(incoming, &plan, path),
         _ => {
             // What is written anew is checked to the last character; the envelope of a long body was not.
@@ -99,7 +106,8 @@ pub(crate) fn prepare(
                 None => translate(incoming, request, &plan),
             }
         }
-    }
+    };
+    outgoing.map(|outgoing| Outgoing { recipe: Recipe::of(incoming, model, target), ..outgoing })
 }
 
 /// In the backend's own dialect; what that cannot say, its other one may.
@@ -157,6 +165,7 @@ fn relay(incoming: &Incoming<'_>, plan: &Plan<'_>, path: &'static str) -> Result
         stream,
         lost: Vec::new(),
         warning: window.warning,
+        recipe: Recipe::default(),
     })
 }
 
@@ -212,7 +221,17 @@ fn re_encode<'a>(
         lossless(model, backend.name, &loss.quiet_paths_in(incoming.body, spelt))?;
     }
     let (body, warning) = finish(dialect, body, plan)?;
-    Ok(Outgoing { body, path: Path::Native(path), dialect, operation, relay: false, stream, lost, warning })
+    Ok(Outgoing {
+        body,
+        path: Path::Native(path),
+        dialect,
+        operation,
+        relay: false,
+        stream,
+        lost,
+        warning,
+        recipe: Recipe::default(),
+    })
 }
 
 /// Configured members and strips, applied to an encoded body without another copy of it; and a warning for the client.

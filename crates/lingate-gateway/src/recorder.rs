@@ -3,6 +3,7 @@
 use crate::ingress::request_id::RequestId;
 use crate::snapshot::{Target, VirtualModel};
 use crate::telemetry::Outcome;
+use crate::transforms::Repaired;
 use lingate_codec::ir::{ApiError, Event, Usage};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -26,6 +27,8 @@ pub struct Recorder {
     stream: bool,
     /// Whether another recorder listens to the same request, and which of the two this one is.
     twin: Option<(Arc<Twins>, u8)>,
+    /// The calls that were made of text, by pattern.
+    repaired: Repaired,
 }
 
 /// An attempt that is over.
@@ -78,6 +81,7 @@ impl Recorder {
             status: 200,
             stream,
             twin: None,
+            repaired: Repaired::new(),
         }
     }
 
@@ -141,6 +145,11 @@ impl Recorder {
         }
     }
 
+    /// Calls were made of the answer's text.
+    pub(crate) fn repaired(&mut self, repaired: Repaired) {
+        self.repaired = repaired;
+    }
+
     /// The request failed.
     pub fn failed(&mut self, error: &ApiError) {
         self.outcome = Outcome::Error;
@@ -159,6 +168,9 @@ impl Drop for Recorder {
         if let Some(target) = target {
             target.endpoint.spend(&self.usage);
             target.metrics.finished(self.outcome, &self.usage, seconds, self.first_token);
+            for (pattern, count) in &self.repaired {
+                target.metrics.repaired(pattern, *count);
+            }
         }
         tracing::info!(
             target: "lingate::request",
@@ -171,6 +183,7 @@ impl Drop for Recorder {
             status = self.status,
             input_tokens = self.usage.input_tokens,
             output_tokens = self.usage.output_tokens,
+            repaired = Some(self.repaired.iter().map(|(_, count)| *count).sum::<u32>()).filter(|count| *count > 0),
             duration_ms = (seconds * 1e3).round(),
             ttft_ms = self.first_token.map(|s| (s * 1e3).round()),
             "model request {}",

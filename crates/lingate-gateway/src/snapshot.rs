@@ -7,7 +7,9 @@ use crate::ingress::credential::{KeyEntry, KeyHash, KeyRing};
 use crate::ingress::limit::Limit;
 use crate::route::{ModelState, TargetState, seed};
 use crate::telemetry::{Metrics, TargetMetrics};
+use crate::transforms::Catalogues;
 use hyper_util::client::proxy::matcher::Matcher;
+use lingate_codec::transform::tool_repair::Catalogue;
 use lingate_config::{ClientAuth, ClientKey, Config, ExposeModels, KeySecret, resolve_client_auth};
 use lingate_store::{SealedCache, StoredResponses};
 use std::collections::HashMap;
@@ -31,6 +33,8 @@ pub struct Snapshot {
     pub keys: KeyRing,
     /// Which browsers may call.
     pub cors: Cors,
+    /// What tool repair looks for where a virtual model names no patterns.
+    pub catalogue: Arc<Catalogue>,
     /// How many requests a second are taken; `None`: any number.
     pub limit: Option<Arc<Limit>>,
 }
@@ -44,6 +48,8 @@ pub struct VirtualModel {
     pub targets: Vec<Target>,
     /// What its requests share; it lasts over reloads.
     pub(crate) state: Arc<ModelState>,
+    /// What tool repair looks for, where it names the patterns.
+    pub patterns: Option<Arc<Catalogue>>,
 }
 
 /// A target of a virtual model.
@@ -99,8 +105,10 @@ impl Snapshot {
             });
         }
         endpoints.sort_by_key(|endpoint| std::cmp::Reverse(endpoint.config.priority));
+        let catalogues = Catalogues::build(&config)?;
         let (mut models, mut names) = (HashMap::new(), Vec::new());
-        for model in config.virtual_models.iter().filter(|model| model.enabled) {
+        for (place, model) in config.virtual_models.iter().enumerate().filter(|(_, model)| model.enabled) {
+            let patterns = catalogues.of(model, place)?;
             let old = before.and_then(|before| before.models.get(&model.name));
             let targets = targets(&config, model, &endpoints, &lasting.metrics, old);
             if targets.is_empty() {
@@ -111,7 +119,8 @@ impl Snapshot {
             }
             let fresh = || Arc::new(ModelState::new(lasting.metrics.model(&model.name)));
             let state = old.map_or_else(fresh, |old| old.state.clone());
-            models.insert(model.name.clone(), Arc::new(VirtualModel { config: model.clone(), targets, state }));
+            models
+                .insert(model.name.clone(), Arc::new(VirtualModel { config: model.clone(), targets, state, patterns }));
         }
         // Nothing can fail any more: what does not come into use is not watched.
         endpoints.iter().for_each(Endpoint::watch);
@@ -120,6 +129,7 @@ impl Snapshot {
             keys: KeyRing::new(config.clients.keys.iter().map(key_entry)),
             limit: before.and_then(|before| before.same_limit(&config)).unwrap_or_else(|| limit(&config)),
             cors: Cors::new(&config.cors_origins),
+            catalogue: catalogues.all().clone(),
             endpoints,
             models,
             names,
@@ -218,6 +228,6 @@ impl VirtualModel {
             state: Arc::default(),
             limits: endpoint.limits(),
         };
-        Self { targets: vec![target], config, state }
+        Self { targets: vec![target], config, state, patterns: None }
     }
 }

@@ -77,6 +77,12 @@ struct ModelLabels {
     model: String,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RepairLabels {
+    model: String,
+    pattern: String,
+}
+
 type Histograms = Family<TargetLabels, Histogram, fn() -> Histogram>;
 
 /// All metrics of the data plane.
@@ -99,6 +105,7 @@ pub struct Metrics {
     endpoint_healthy: Family<EndpointLabels, Gauge>,
     /// That of status 200, once there was one.
     ok: OnceLock<Counter>,
+    repairs: Family<RepairLabels, Counter>,
     /// Requests that are under way.
     pub in_flight: Gauge,
     /// Requests refused by the rate limit.
@@ -121,6 +128,9 @@ pub struct TargetMetrics {
     first_token: Histogram,
     /// Attempts that failed, whatever became of the request.
     pub failed_attempts: Counter,
+    /// The model's name, and where its repairs are counted.
+    model: String,
+    repairs: Family<RepairLabels, Counter>,
 }
 
 /// Handles of one virtual model.
@@ -183,6 +193,7 @@ impl Default for Metrics {
             endpoint_refused: Family::default(),
             endpoint_healthy: Family::default(),
             ok: OnceLock::new(),
+            repairs: Family::default(),
             in_flight: Gauge::default(),
             limited: Counter::default(),
             unstored: Counter::default(),
@@ -210,6 +221,8 @@ impl Default for Metrics {
         }
         let refused = metrics.endpoint_refused.clone();
         registry.register("endpoint_limit_rejections", "Requests refused by an endpoint's limits", refused);
+        let help = "Calls made of an answer's text, by the pattern that found them";
+        registry.register("tool_repairs", help, metrics.repairs.clone());
         registry.register("inflight", "Requests under way", metrics.in_flight.clone());
         registry.register("limit_rejections", "Requests refused by the rate limit", metrics.limited.clone());
         registry.register("responses_unstored", "Answers that could not be stored", metrics.unstored.clone());
@@ -241,6 +254,8 @@ impl Metrics {
             duration: self.duration.get_or_create_owned(&labels),
             first_token: self.first_token.get_or_create_owned(&labels),
             failed_attempts: self.failed_attempts.get_or_create_owned(&labels),
+            model,
+            repairs: self.repairs.clone(),
         }
     }
 
@@ -299,6 +314,12 @@ impl Metrics {
 }
 
 impl TargetMetrics {
+    /// Counts calls that were made of text. Patterns come from the catalogue and the configuration.
+    pub fn repaired(&self, pattern: &str, count: u32) {
+        let labels = RepairLabels { model: self.model.clone(), pattern: pattern.to_owned() };
+        self.repairs.get_or_create(&labels).inc_by(u64::from(count));
+    }
+
     /// Notes a finished request.
     pub fn finished(&self, outcome: Outcome, usage: &lingate_codec::ir::Usage, seconds: f64, first_token: Option<f64>) {
         match outcome {

@@ -9,6 +9,11 @@ use std::borrow::Cow;
 pub(super) struct Half(Option<u32>);
 
 impl Half {
+    /// Whether a piece, its inside still escaped, has no part of a character that stands in another piece too.
+    pub(super) fn is_apart_from(&self, inner: &[u8]) -> bool {
+        self.0.is_none() && last_half(inner).is_none()
+    }
+
     /// The next piece's text; `None` if it is no string. A first half at its end waits for the next piece. Halves
     /// without the other one become U+FFFD, but for one at the very end, which is left out.
     pub(super) fn join<'a>(&mut self, piece: Raw<'a>) -> Option<Cow<'a, str>> {

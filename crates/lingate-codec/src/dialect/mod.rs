@@ -35,15 +35,17 @@ mod openai_request;
 pub mod openai_responses;
 mod openai_tap;
 mod openai_usage;
+mod piece;
 mod remembered;
 
 use crate::frame::{Frame, Framing};
-use crate::ir::{Answer, ApiError, Concept, Event, Family, Loss, Operation, Request};
+use crate::ir::{Answer, ApiError, Concept, Event, Family, Loss, Operation, Request, Tool};
 use crate::json::{Edits, Object, Raw};
 use std::ops::Range;
 
 pub use embeddings::{EmbeddingsDialect, EmbeddingsId};
 pub use envelope::{Envelope, malformed, parse_object};
+pub use piece::{Piece, PieceOf};
 pub use remembered::{Echo, Remembered, ToolForm};
 
 /// A wire format.
@@ -286,6 +288,17 @@ pub trait Dialect: Sync {
     fn find_model(&self, event: &[u8], json: &[u8]) -> Option<Range<usize>>;
     /// Whether a frame holds nothing but the usage that lingate asked for and the client did not.
     fn is_usage_frame(&self, data: &[u8]) -> bool;
+    /// Whether a frame of a stream only announces text or a thought that is to come, so that it means nothing to a
+    /// client until that comes.
+    fn announces(&self, frame: &Frame<'_>) -> bool {
+        let _ = frame;
+        false
+    }
+    /// The tools that a request offers, of all its members this one alone read. A list that cannot be read offers none.
+    fn tools<'a>(&self, object: &Object<'a>) -> Vec<Tool<'a>> {
+        let _ = object;
+        Vec::new()
+    }
 
     /// Reads an error answer (status not 2xx, any content type). The message keeps the upstream's words where it
     /// has any, at most 2,000 characters.
@@ -337,6 +350,16 @@ pub trait StreamDecoder: Send {
     fn tap(&mut self, frame: &Frame<'_>, out: &mut Vec<Event>) {
         self.push(frame, out);
     }
+    /// The piece that a frame holds, where a glance tells that it holds nothing else, and that reading it would do no
+    /// more than tell of that piece. `None` says nothing about the frame.
+    fn glance<'f>(&self, frame: &'f Frame<'_>) -> Option<Piece<'f>> {
+        let _ = frame;
+        None
+    }
+    /// Passes over a frame in place of reading it. `piece` is what [`StreamDecoder::glance`] has just told of it.
+    fn skip(&mut self, frame: &Frame<'_>, piece: &Piece<'_>) {
+        let _ = (frame, piece);
+    }
     /// The connection ended in order. Appends [`Event::End`] if the answer counts as complete (its finish was
     /// seen) and no end was appended before; else [`Event::Error`].
     fn finish(&mut self, out: &mut Vec<Event>);
@@ -349,6 +372,17 @@ pub trait StreamEncoder: Send {
     fn push(&mut self, event: &Event, at: Stamp, out: &mut Vec<u8>);
     /// Appends something without meaning that keeps proxies from cutting a silent connection.
     fn keep_alive(&mut self, at: Stamp, out: &mut Vec<u8>);
+    /// The client got this frame of the same dialect as it came, and with it these events: what is written from now on
+    /// goes on from there. Events of a text may be told with a later frame than the one that holds it.
+    fn follow(&mut self, frame: &Frame<'_>, events: &[Event], at: Stamp);
+    /// The same for a frame that holds a piece and nothing else, as [`StreamDecoder::glance`] tells it.
+    fn follow_piece(&mut self, piece: &Piece<'_>) {
+        let _ = piece;
+    }
+    /// Whether what it writes would be a legal stream together with what the client got until now.
+    fn can_go_on(&self) -> bool {
+        true
+    }
 }
 
 /// The client's path of a concept.

@@ -9,17 +9,22 @@ use std::ops::Range;
 use std::sync::LazyLock;
 
 static USAGE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"usage\""));
+static FINISH: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"finish_reason\""));
 static ERROR: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"error\""));
 
 /// Whether a frame may hold more than content: usage, a finish reason, an error, the end. `content` finds the quoted
 /// name of the member that holds content. `false` is certain, `true` is not.
 pub(in crate::dialect) fn may_matter(data: &[u8], content: &Finder<'_>) -> bool {
-    static FINISH: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"finish_reason\""));
     // Quotes inside of a JSON string are escaped, so no text of an answer looks like a member's name.
     content.find(data).is_none()
-        || FINISH.find_iter(data).any(|at| !is_null_at(data, at + 15))
+        || has_finish(data)
         || USAGE.find_iter(data).any(|at| !is_null_at(data, at + 7))
         || ERROR.find(data).is_some()
+}
+
+/// Whether a frame says why the model stopped. `false` is certain, `true` is not.
+pub(in crate::dialect) fn has_finish(data: &[u8]) -> bool {
+    FINISH.find_iter(data).any(|at| !is_null_at(data, at + 15))
 }
 
 /// Whether `: null` stands at `at`.

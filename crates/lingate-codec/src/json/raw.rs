@@ -60,6 +60,17 @@ impl<'a> Raw<'a> {
         Ok(Self { bytes: &text[start..end] })
     }
 
+    /// A text that is one whole string and nothing else; `None` for any other. For the short texts that streams are made
+    /// of, of which nearly all are plain.
+    pub fn one_string(text: &'a [u8]) -> Option<Self> {
+        if let [b'"', inner @ .., b'"'] = text
+            && inner.iter().all(|&byte| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\')
+        {
+            return Some(Self { bytes: text });
+        }
+        Self::parse(text).ok().filter(|text| text.escaped().is_some())
+    }
+
     /// Checks a text to the last character, however long it is: before it is read and written anew.
     pub fn check(text: &[u8]) -> Result<(), JsonError> {
         let mut scanner = Scanner::strict(text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text));

@@ -3,6 +3,7 @@
 //! A transform knows events and JSON alone: whatever dialect an answer comes in, and whether it is whole or a stream,
 //! the same code looks at it.
 
+pub mod reasoning;
 pub mod tool_repair;
 
 use crate::ir::Event;
@@ -10,14 +11,14 @@ use crate::ir::Event;
 /// Watches an answer's events and may change them.
 pub trait Transform: Send {
     /// Takes the next event; appends what goes on to `out`. Text that may be the beginning of something is held back;
-    /// any event that is not text, and the end, releases it first.
+    /// any event that is not text, and the end, releases it first; usage may pass it.
     fn push(&mut self, event: Event, out: &mut Vec<Event>);
     /// Whether something is held back at this moment.
     fn holds(&self) -> bool;
     /// Whether what went out so far differs from what came in (merging or splitting of text is no difference).
     fn changed(&self) -> bool;
     /// Whether a piece of text without any of the bytes of this set would pass unchanged right now: the caller may
-    /// then skip it. `None`: it must see everything now.
+    /// then skip it, and pieces of thoughts and of arguments whatever their bytes. `None`: it must see everything now.
     fn alarm(&self) -> Option<&ByteSet>;
 }
 
@@ -26,12 +27,13 @@ pub trait Transform: Send {
 pub struct ByteSet {
     /// A table and not bits: looking a byte up is one load.
     has: [bool; 256],
+    any: bool,
 }
 
 impl ByteSet {
     /// The set of these bytes.
     pub const fn of(bytes: &[u8]) -> Self {
-        let mut set = Self { has: [false; 256] };
+        let mut set = Self { has: [false; 256], any: false };
         let mut at = 0;
         while at < bytes.len() {
             set.insert(bytes[at]);
@@ -43,6 +45,7 @@ impl ByteSet {
     /// Adds a byte.
     pub const fn insert(&mut self, byte: u8) {
         self.has[byte as usize] = true;
+        self.any = true;
     }
 
     /// Adds all bytes of another set.
@@ -50,6 +53,7 @@ impl ByteSet {
         for (has, more) in self.has.iter_mut().zip(other.has) {
             *has |= more;
         }
+        self.any |= other.any;
     }
 
     /// Whether it has the byte.
@@ -59,7 +63,34 @@ impl ByteSet {
 
     /// Whether one of its bytes is among these.
     pub fn is_met_by(&self, bytes: &[u8]) -> bool {
-        bytes.iter().any(|&byte| self.contains(byte))
+        self.any && bytes.iter().any(|&byte| self.contains(byte))
+    }
+
+    /// The same for the inside of a JSON string as it is written: `true` also where an escape may stand for any
+    /// character.
+    pub fn is_met_by_escaped(&self, text: &[u8]) -> bool {
+        // Nearly all pieces hold neither.
+        if !self.any || !text.iter().any(|&byte| byte == b'\\' || self.contains(byte)) {
+            return false;
+        }
+        let mut bytes = text.iter();
+        while let Some(&byte) = bytes.next() {
+            let met = if byte == b'\\' {
+                match bytes.next() {
+                    Some(b'n') => self.contains(b'\n'),
+                    Some(b't') => self.contains(b'\t'),
+                    Some(b'r') => self.contains(b'\r'),
+                    Some(&quoted @ (b'"' | b'\\' | b'/')) => self.contains(quoted),
+                    _ => true,
+                }
+            } else {
+                self.contains(byte)
+            };
+            if met {
+                return true;
+            }
+        }
+        false
     }
 }
 
@@ -82,6 +113,18 @@ mod tests {
         let mut all = ByteSet::of(b"{");
         all.extend(&set);
         assert_eq!(all, ByteSet::of(b"{[<\xff"));
+        for (escaped, met) in [
+            (r"a\nb", false),
+            (r"a\u003cb", true),
+            (r"\\[", true),
+            (r"\\n", false),
+            (r#"\""#, false),
+            (r"\b", true),
+            ("{", true),
+        ] {
+            assert_eq!(all.is_met_by_escaped(escaped.as_bytes()), met, "{escaped}");
+        }
+        assert!(ByteSet::of(b"\n").is_met_by_escaped(br"x\n") && !ByteSet::of(b"").is_met_by_escaped(br"\u0041"));
         assert_eq!(format!("{all:?}"), r#"ByteSet("<[{\xff")"#);
     }
 }

@@ -76,7 +76,7 @@ pub(crate) fn event() -> impl Strategy<Value = Event> {
 }
 
 /// The events of a script, its calls' arguments dealt out piece by piece.
-fn events_of(script: &Script, ending: Event) -> Vec<Event> {
+pub(crate) fn events_of(script: &Script, ending: Event) -> Vec<Event> {
     let mut events = vec![Event::Start(Start { model: "m".into(), ..Start::default() })];
     for (call, (id, name)) in script.in_order() {
         match call {

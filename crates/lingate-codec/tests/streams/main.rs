@@ -14,6 +14,7 @@ mod stable;
 #[path = "../matrix/support.rs"]
 #[expect(dead_code, reason = "shared with the golden tests, which use more of it")]
 mod support;
+mod taken_over;
 mod upstreams;
 
 use proptest::prelude::ProptestConfig;

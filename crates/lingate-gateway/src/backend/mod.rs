@@ -87,6 +87,8 @@ pub struct Backend {
     pub custom_tools: bool,
     /// Whether an e-mail and a password are taken in place of a key.
     pub signs_in: bool,
+    /// Whether its operator runs the models: what these write into their text (thoughts, calls) is looked for.
+    pub self_hosted: bool,
     /// Whether further OpenAI paths (audio, images, files …) may be relayed to it.
     pub openai_paths: bool,
     /// Whether a call is a job: submitted, then looked after until it is done.
@@ -119,6 +121,7 @@ const OPENAI_COMPATIBLE: Backend = Backend {
     max_completion_tokens: false,
     custom_tools: false,
     signs_in: false,
+    self_hosted: false,
     openai_paths: true,
     jobs: false,
 };

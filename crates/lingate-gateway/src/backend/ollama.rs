@@ -21,6 +21,7 @@ pub(super) const BACKEND: Backend = Backend {
     optional_embeddings: &[(EmbeddingsId::OpenAi, "/v1/embeddings")],
     models_path: "/api/tags",
     models_form: ModelsForm::Ollama,
+    self_hosted: true,
     openai_paths: false,
     ..OPENAI_COMPATIBLE
 };

@@ -22,6 +22,7 @@ pub(super) const BACKEND: Backend = Backend {
     describe: Some(describe),
     streams: false,
     health_path: Some("/health"),
+    self_hosted: true,
     openai_paths: false,
     ..OPENAI_COMPATIBLE
 };

@@ -2,4 +2,4 @@
 
 use super::{Backend, OPENAI_COMPATIBLE};
 
-pub(super) const BACKEND: Backend = Backend { name: "vllm", ..OPENAI_COMPATIBLE };
+pub(super) const BACKEND: Backend = Backend { name: "vllm", self_hosted: true, ..OPENAI_COMPATIBLE };

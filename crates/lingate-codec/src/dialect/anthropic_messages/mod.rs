@@ -11,8 +11,8 @@ mod version;
 use crate::dialect::{
     AnswerContext, Dialect, DialectId, Field, RelayWants, Stamp, StreamDecoder, StreamEncoder, Target, Unsupported,
 };
-use crate::frame::Framing;
-use crate::ir::{Answer, ApiError, Event, Family, Loss, Operation, Request};
+use crate::frame::{Frame, Framing};
+use crate::ir::{Answer, ApiError, Event, Family, Loss, Operation, Request, Tool};
 use crate::json::{Edits, Kind, Object, Raw, Writer};
 use std::ops::Range;
 
@@ -119,6 +119,10 @@ impl Dialect for AnthropicMessages {
         (parent, vec![name.to_owned()])
     }
 
+    fn tools<'a>(&self, object: &Object<'a>) -> Vec<Tool<'a>> {
+        request::offered(object)
+    }
+
     fn decode_response(&self, _: Operation, body: &[u8], out: &mut Vec<Event>) {
         response::decode(body, out);
     }
@@ -148,6 +152,15 @@ impl Dialect for AnthropicMessages {
             _ => None,
         };
         found.filter(|range| json.get(range.start) == Some(&b'"'))
+    }
+
+    fn announces(&self, frame: &Frame<'_>) -> bool {
+        if frame.event != b"content_block_start" && !frame.event.is_empty() {
+            return false;
+        }
+        let Ok(data) = Object::parse(&frame.data) else { return false };
+        let block = data.given("content_block").and_then(Raw::object);
+        block.is_some_and(|block| matches!(block.string("type").as_deref(), Some("text" | "thinking")))
     }
 
     fn is_usage_frame(&self, _: &[u8]) -> bool {

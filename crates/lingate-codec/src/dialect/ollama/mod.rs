@@ -13,7 +13,7 @@ mod timestamp;
 use super::{Additions, AnswerContext, Dialect, DialectId, Field, RelayWants, Stamp, StreamDecoder, StreamEncoder};
 use super::{Target, Unsupported};
 use crate::frame::Framing;
-use crate::ir::{Answer, ApiError, Event, Family, Loss, Operation, Request};
+use crate::ir::{Answer, ApiError, Event, Family, Loss, Operation, Request, Tool};
 use crate::json::{Edits, Object};
 use std::ops::Range;
 
@@ -103,6 +103,10 @@ impl Dialect for Ollama {
 
     fn context_needed(&self, object: &Object<'_>, added: Additions) -> Option<u64> {
         request::context_needed(object, added)
+    }
+
+    fn tools<'a>(&self, object: &Object<'a>) -> Vec<Tool<'a>> {
+        request::offered(object)
     }
 
     fn decode_response(&self, operation: Operation, body: &[u8], out: &mut Vec<Event>) {

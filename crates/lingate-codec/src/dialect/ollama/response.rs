@@ -56,6 +56,16 @@ impl Reader {
         self.ended
     }
 
+    /// The end of the text so far.
+    pub(super) fn half_of_text(&self) -> &Half {
+        &self.text
+    }
+
+    /// The end of the thought so far.
+    pub(super) fn half_of_thought(&self) -> &Half {
+        &self.thought
+    }
+
     /// Whether an object was read.
     pub(super) fn started(&self) -> bool {
         self.started

@@ -10,7 +10,7 @@ use super::{
     Unsupported, openai_error as error, openai_tap,
 };
 use crate::frame::Framing;
-use crate::ir::{Answer, ApiError, Event, Family, Loss, Operation, Request};
+use crate::ir::{Answer, ApiError, Event, Family, Loss, Operation, Request, Tool};
 use crate::json::{Edits, Object};
 use std::ops::Range;
 
@@ -80,6 +80,10 @@ impl Dialect for OpenAiChat {
 
     fn place(&self, member: &str) -> (&'static str, Vec<String>) {
         ("", fields::spellings(member))
+    }
+
+    fn tools<'a>(&self, object: &Object<'a>) -> Vec<Tool<'a>> {
+        request::offered(object)
     }
 
     fn decode_response(&self, _operation: Operation, body: &[u8], out: &mut Vec<Event>) {

@@ -12,8 +12,8 @@ use super::{
     AnswerContext, Dialect, DialectId, Field, RelayWants, Remembered, Stamp, StreamDecoder, StreamEncoder, Target,
     Unsupported,
 };
-use crate::frame::Framing;
-use crate::ir::{Answer, ApiError, Event, Family, Loss, Operation, Request};
+use crate::frame::{Frame, Framing};
+use crate::ir::{Answer, ApiError, Event, Family, Loss, Operation, Request, Tool};
 use crate::json::{Edits, Object};
 use std::ops::Range;
 
@@ -89,6 +89,10 @@ impl Dialect for OpenAiResponses {
         (parent, vec![name.to_owned()])
     }
 
+    fn tools<'a>(&self, object: &Object<'a>) -> Vec<Tool<'a>> {
+        request::offered(object)
+    }
+
     fn decode_response(&self, _: Operation, body: &[u8], out: &mut Vec<Event>) {
         response::decode(body, out);
     }
@@ -111,6 +115,10 @@ impl Dialect for OpenAiResponses {
 
     fn find_model(&self, event: &[u8], json: &[u8]) -> Option<Range<usize>> {
         response::find_model(event, json)
+    }
+
+    fn announces(&self, frame: &Frame<'_>) -> bool {
+        stream::announces(frame)
     }
 
     fn is_usage_frame(&self, _: &[u8]) -> bool {

@@ -64,6 +64,11 @@ impl Numbers {
         }
     }
 
+    /// Whether there is a call of whose arguments nothing came yet.
+    pub(super) fn await_arguments(&self) -> bool {
+        self.own.values().any(|open| open.nothing.is_some())
+    }
+
     /// Whether arguments are held back that may be `null`.
     pub(super) fn holds(&self) -> bool {
         self.own.values().any(|open| open.nothing.as_ref().is_some_and(|text| !text.is_empty()))

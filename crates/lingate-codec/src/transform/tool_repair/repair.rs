@@ -362,7 +362,8 @@ impl Transform for ToolRepair {
     }
 
     fn alarm(&self) -> Option<&ByteSet> {
-        if !self.held.is_empty() || self.gap != Gap::Text {
+        // Arguments that are passed over would look like none at all.
+        if !self.held.is_empty() || self.gap != Gap::Text || self.numbers.await_arguments() {
             return None;
         }
         match self.place {

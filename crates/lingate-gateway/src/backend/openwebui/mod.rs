@@ -32,6 +32,7 @@ pub(super) const BACKEND: Backend = Backend {
         (DialectId::OpenAiResponses, Operation::Chat, "/../openai/responses"),
     ],
     signs_in: true,
+    self_hosted: true,
     // Counts are asked of it, and may be refused.
     count_path: Some("/v1/messages/count_tokens"),
     ..OPENAI_COMPATIBLE

@@ -32,12 +32,13 @@ pub(super) const BACKEND: Backend = Backend {
     optional_routes: &[],
     openai_paths: false,
     health_path: Some("/health"),
+    self_hosted: true,
     jobs: true,
     ..OPENAI_COMPATIBLE
 };
 
 /// The plain OpenAI route of workers that have one (`/openai/v1`): RunPod makes the jobs.
-pub(super) const OPENAI_ROUTE: Backend = Backend { name: "runpod", ..OPENAI_COMPATIBLE };
+pub(super) const OPENAI_ROUTE: Backend = Backend { name: "runpod", self_hosted: true, ..OPENAI_COMPATIBLE };
 
 #[cfg(test)]
 mod tests;

@@ -20,6 +20,7 @@ mod turns;
 
 pub(super) use decode::{check, decode, decode_count};
 pub(super) use encode::encode;
+pub(super) use tools::offered;
 
 use crate::ir::{ApiError, Extra};
 use crate::json::{Kind, Object, Raw, Writer};

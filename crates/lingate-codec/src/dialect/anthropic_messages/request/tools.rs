@@ -4,7 +4,7 @@ use super::decode::{flag, text};
 use super::{keep_rest, missing, optional, required, write_rest, wrong};
 use crate::dialect::{Target, Unsupported};
 use crate::ir::{ApiError, Concept, Extra, Family, Loss, Request, Tool, ToolChoice};
-use crate::json::{Kind, Raw, Writer};
+use crate::json::{Kind, Object, Raw, Writer};
 use std::borrow::Cow;
 use std::collections::HashSet;
 
@@ -12,6 +12,11 @@ use std::collections::HashSet;
 pub(super) fn decode<'a>(value: Raw<'a>) -> Result<Vec<Tool<'a>>, ApiError> {
     let elements = value.array().ok_or_else(|| wrong("tools", "an array", value))?;
     elements.enumerate().map(|(index, raw)| decode_tool(index, raw)).collect()
+}
+
+/// See [`crate::dialect::Dialect::tools`].
+pub(in super::super) fn offered<'a>(object: &Object<'a>) -> Vec<Tool<'a>> {
+    object.given("tools").and_then(|tools| decode(tools).ok()).unwrap_or_default()
 }
 
 fn decode_tool<'a>(index: usize, raw: Raw<'a>) -> Result<Tool<'a>, ApiError> {

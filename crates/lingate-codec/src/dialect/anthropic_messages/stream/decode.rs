@@ -3,8 +3,8 @@
 use super::super::usage::{self, Counts};
 use super::super::{error, response};
 use super::quick;
-use crate::dialect::StreamDecoder;
 use crate::dialect::halves::Half;
+use crate::dialect::{Piece, PieceOf, StreamDecoder};
 use crate::frame::Frame;
 use crate::ir::{ApiError, Citation, Event, Start};
 use crate::json::{Object, Raw};
@@ -76,6 +76,22 @@ impl StreamDecoder for Decoder {
             b"content_block_delta" | b"content_block_start" | b"content_block_stop" => {}
             _ => self.push(frame, out),
         }
+    }
+
+    fn glance<'f>(&self, frame: &'f Frame<'_>) -> Option<Piece<'f>> {
+        if self.ended || !self.started || frame.event != b"content_block_delta" {
+            return None;
+        }
+        let (index, kind, text) = quick::read(&frame.data)?;
+        let open = self.open.iter().rev().find(|open| open.index == index)?;
+        let of = match (kind, &open.kind) {
+            // The first piece of a block does more than tell of itself.
+            (b"text_delta", Kind::Text(true, early)) if early.is_empty() => PieceOf::Text,
+            (b"thinking_delta", Kind::Thinking(_)) => PieceOf::Thought,
+            (b"input_json_delta", Kind::Tool(_, given)) if given.is_empty() => PieceOf::Arguments,
+            _ => return None,
+        };
+        Piece::plain(of, text, &open.half)
     }
 
     fn finish(&mut self, out: &mut Vec<Event>) {

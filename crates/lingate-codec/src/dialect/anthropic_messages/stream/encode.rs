@@ -5,32 +5,35 @@ use super::super::{error, response};
 
 use crate::dialect::arguments::Progress;
 use crate::dialect::{AnswerContext, Stamp, StreamEncoder};
+use crate::frame::Frame;
 use crate::ir::{Event, Finish, Start, Usage};
 use crate::json::Writer;
 use std::collections::{HashMap, HashSet, VecDeque};
 
 /// The block that is open; it has the index `next`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Open {
+pub(super) enum Open {
     None,
     Text,
     Thinking,
     /// Which of `calls`.
     Tool(usize),
+    /// One that the client got and that is not written here: of the provider's own tools.
+    Foreign,
 }
 
 /// A tool call.
 #[derive(Debug)]
-struct Call {
-    id: String,
-    name: String,
+pub(super) struct Call {
+    pub(super) id: String,
+    pub(super) name: String,
     /// Arguments that came while another block was open.
-    pending: String,
-    progress: Progress,
+    pub(super) pending: String,
+    pub(super) progress: Progress,
     /// No more arguments will come.
-    done: bool,
+    pub(super) done: bool,
     /// Its block is closed.
-    closed: bool,
+    pub(super) closed: bool,
 }
 
 impl Call {
@@ -52,19 +55,19 @@ enum Waiting {
 #[derive(Debug)]
 pub(in super::super) struct Encoder {
     context: AnswerContext,
-    start: Start,
-    started: bool,
-    ended: bool,
-    usage: Usage,
-    finish: Option<Finish>,
-    seen: Seen,
-    open: Open,
+    pub(super) start: Start,
+    pub(super) started: bool,
+    pub(super) ended: bool,
+    pub(super) usage: Usage,
+    pub(super) finish: Option<Finish>,
+    pub(super) seen: Seen,
+    pub(super) open: Open,
     /// Index of the block that is open, else of the one to come.
-    next: usize,
-    calls: Vec<Call>,
+    pub(super) next: usize,
+    pub(super) calls: Vec<Call>,
     /// Places in `calls` by the events' numbers.
-    numbers: HashMap<usize, usize>,
-    ids: HashSet<String>,
+    pub(super) numbers: HashMap<usize, usize>,
+    pub(super) ids: HashSet<String>,
     waiting: VecDeque<Waiting>,
 }
 
@@ -126,6 +129,16 @@ impl StreamEncoder for Encoder {
             self.ensure_started(out);
         }
         out.extend_from_slice(b"event: ping\ndata: {\"type\":\"ping\"}\n\n");
+    }
+
+    fn follow(&mut self, frame: &Frame<'_>, events: &[Event], _: Stamp) {
+        events.iter().for_each(|event| self.followed(event));
+        self.followed_frame(frame);
+    }
+
+    fn can_go_on(&self) -> bool {
+        // The finish of a frame is read at once, and stands at the end.
+        self.finish.is_none() && !self.ended
     }
 }
 
@@ -357,7 +370,7 @@ impl Encoder {
         match self.open {
             Open::None => return,
             Open::Tool(at) => self.calls[at].closed = true,
-            Open::Text | Open::Thinking => {}
+            Open::Text | Open::Thinking | Open::Foreign => {}
         }
         self.open = Open::None;
         self.end_block(out);

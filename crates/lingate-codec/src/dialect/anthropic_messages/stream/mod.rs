@@ -5,6 +5,7 @@
 
 mod decode;
 mod encode;
+mod follow;
 mod quick;
 
 pub(super) use decode::Decoder;

@@ -35,7 +35,7 @@ pub(super) fn read(data: &[u8]) -> Option<(u64, &'static [u8], Raw<'_>)> {
     let (kind, rest) = KINDS.iter().find_map(|(kind, lead)| Some((*kind, rest.strip_prefix(*lead)?)))?;
     let rest = rest.trim_ascii_end().strip_suffix(b"}")?.trim_ascii_end().strip_suffix(b"}")?;
     // What is left must be one whole string.
-    Some((index, kind, Raw::parse(rest).ok().filter(|text| text.escaped().is_some())?))
+    Some((index, kind, Raw::one_string(rest)?))
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use super::history::History;
 use super::typed;
 use crate::ir::{ApiError, Extra, Image, ImageSource, Message, Part, Role, Tool, ToolCall, ToolResult};
-use crate::json::{Kind, Member, Raw};
+use crate::json::{Kind, Member, Object, Raw};
 use crate::media;
 use std::borrow::Cow;
 
@@ -209,6 +209,11 @@ fn decode_function<'a>(
 /// Reads `tools`, which are as OpenAI's.
 pub(super) fn decode_tools(list: Raw<'_>) -> Result<Vec<Tool<'_>>, ApiError> {
     typed::array(list, "tools")?.enumerate().map(|(index, entry)| decode_tool(index, entry)).collect()
+}
+
+/// See [`crate::dialect::Dialect::tools`].
+pub(in crate::dialect::ollama) fn offered<'a>(object: &Object<'a>) -> Vec<Tool<'a>> {
+    object.given("tools").and_then(|tools| decode_tools(tools).ok()).unwrap_or_default()
 }
 
 fn decode_tool(index: usize, raw: Raw<'_>) -> Result<Tool<'_>, ApiError> {

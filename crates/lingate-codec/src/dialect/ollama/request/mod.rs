@@ -14,4 +14,5 @@ mod window;
 pub(super) use decode::{check, decode};
 pub(super) use edits::relay_edits;
 pub(super) use encode::encode;
+pub(super) use messages::offered;
 pub(super) use window::context_needed;

@@ -1,7 +1,7 @@
 //! Lines to events.
 
-use crate::dialect::StreamDecoder;
 use crate::dialect::ollama::response::Reader;
+use crate::dialect::{Piece, PieceOf, StreamDecoder};
 use crate::frame::Frame;
 use crate::ir::Event;
 use crate::json::{Object, Raw};
@@ -35,6 +35,16 @@ impl StreamDecoder for Decoder {
             return;
         }
         self.push(frame, out);
+    }
+
+    fn glance<'f>(&self, frame: &'f Frame<'_>) -> Option<Piece<'f>> {
+        if self.reader.ended() || !self.reader.started() {
+            return None;
+        }
+        match self.head.as_ref()?.piece(&frame.data)? {
+            (Kind::Text, text) => Piece::plain(PieceOf::Text, text, self.reader.half_of_text()),
+            (Kind::Thought, text) => Piece::plain(PieceOf::Thought, text, self.reader.half_of_thought()),
+        }
     }
 
     fn finish(&mut self, out: &mut Vec<Event>) {
@@ -95,7 +105,7 @@ impl Head {
         };
         let (kind, text) = FORMS.iter().find_map(form)?;
         // What is more than one string is no JSON value.
-        let text = Raw::parse(text).ok().filter(|text| text.escaped().is_some())?;
+        let text = Raw::one_string(text)?;
         Some((kind, text))
     }
 }

@@ -3,6 +3,7 @@
 use crate::dialect::ollama::error;
 use crate::dialect::ollama::line::{Body, Call, Ending, LineWriter};
 use crate::dialect::{AnswerContext, Stamp, StreamEncoder};
+use crate::frame::Frame;
 use crate::ids;
 use crate::ir::{Event, FinishReason, Usage};
 use std::collections::{BTreeMap, HashSet};
@@ -146,5 +147,21 @@ impl StreamEncoder for Encoder {
             self.lines.write(Body::default(), None, at, out);
             out.push(b'\n');
         }
+    }
+
+    fn follow(&mut self, _frame: &Frame<'_>, events: &[Event], at: Stamp) {
+        // Lines stand each for itself. What is written in their place is thrown away: the client has it.
+        for event in events {
+            match event {
+                Event::Text(_) | Event::Reasoning(_) | Event::Refusal(_) | Event::Logprobs(_) => {
+                    self.first_content.get_or_insert(at.elapsed_nanos);
+                }
+                event => self.push(event, at, &mut Vec::new()),
+            }
+        }
+    }
+
+    fn can_go_on(&self) -> bool {
+        !self.ended
     }
 }

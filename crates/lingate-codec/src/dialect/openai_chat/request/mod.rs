@@ -12,4 +12,4 @@ mod tools;
 pub(super) use decode::decode;
 pub(super) use encode::encode;
 pub(super) use relay::{check, edits};
-pub(super) use tools::forms;
+pub(super) use tools::{forms, offered};

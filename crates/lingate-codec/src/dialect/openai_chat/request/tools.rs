@@ -33,6 +33,12 @@ pub(in crate::dialect::openai_chat) fn forms(object: &Object<'_>) -> Vec<dialect
     forms.into_iter().map(Into::into).collect()
 }
 
+/// See [`crate::dialect::Dialect::tools`].
+pub(in crate::dialect::openai_chat) fn offered<'a>(object: &Object<'a>) -> Vec<Tool<'a>> {
+    let tools = object.given("tools").and_then(|tools| decode(tools, &Path::Root, &mut Vec::new()).ok());
+    tools.unwrap_or_default()
+}
+
 fn one<'a>(value: Raw<'a>, path: &Path<'_>, forms: &mut Vec<ToolForm<'a>>) -> Result<Tool<'a>, ApiError> {
     let tool = path::object(value, path)?;
     let kind = path::string_in(&tool, "type", path)?.unwrap_or(Cow::Borrowed("function"));

@@ -14,6 +14,16 @@ pub(in crate::dialect::openai_chat) struct Texts {
 }
 
 impl Texts {
+    /// The end of the text so far.
+    pub(in crate::dialect::openai_chat) fn half_of_text(&self) -> &Half {
+        &self.text
+    }
+
+    /// The end of the thought so far.
+    pub(in crate::dialect::openai_chat) fn half_of_thought(&self) -> &Half {
+        &self.thought
+    }
+
     /// A piece of the text.
     pub(in crate::dialect::openai_chat) fn text(&mut self, piece: Raw<'_>, out: &mut Vec<Event>) {
         if let Some(text) = self.text.join(piece).filter(|text| !text.is_empty()) {

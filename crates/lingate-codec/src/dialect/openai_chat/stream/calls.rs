@@ -78,6 +78,12 @@ impl Calls {
         }
     }
 
+    /// The end of the arguments so far of the call of that index, if it has begun and is a function's.
+    pub(super) fn half_of_arguments(&self, index: u64) -> Option<&Half> {
+        let call = self.calls.get(*self.by_index.get(&index)?)?;
+        (call.number.is_some() && !call.free).then_some(&call.half)
+    }
+
     /// Reads a delta that holds nothing but more arguments of one call.
     pub(super) fn more(&mut self, index: u64, arguments: Raw<'_>, out: &mut Vec<Event>) {
         self.round += 1;

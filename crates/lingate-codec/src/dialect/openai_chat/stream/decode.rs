@@ -5,7 +5,9 @@ use super::quick::{self, Piece};
 use crate::dialect::openai_around::{self, Surroundings};
 use crate::dialect::openai_chat::error;
 use crate::dialect::openai_chat::response::read;
-use crate::dialect::{StreamDecoder, openai_answer as answer, openai_tap, openai_usage as usage};
+use crate::dialect::{
+    Piece as Glimpse, PieceOf, StreamDecoder, openai_answer as answer, openai_tap, openai_usage as usage,
+};
 use crate::frame::Frame;
 use crate::ir::{ApiError, Event, FinishReason};
 use crate::json::{Object, Raw};
@@ -68,6 +70,18 @@ impl StreamDecoder for Decoder {
         let content = self.around.inside(data).is_some_and(|delta| Raw::parse(delta).is_ok());
         if !readable || (!content && openai_tap::may_matter(data, &DELTA)) {
             self.push(frame, out);
+        }
+    }
+
+    fn glance<'f>(&self, frame: &'f Frame<'_>) -> Option<Glimpse<'f>> {
+        let readable = self.started && self.finish.is_none() && !self.ended && frame.event.is_empty();
+        let delta = self.around.inside(frame.data.trim_ascii()).filter(|_| readable)?;
+        match quick::read(delta)? {
+            Piece::Text(text) => Glimpse::plain(PieceOf::Text, text, self.texts.half_of_text()),
+            Piece::Thought(text) => Glimpse::plain(PieceOf::Thought, text, self.texts.half_of_thought()),
+            Piece::Arguments(index, text) => {
+                Glimpse::plain(PieceOf::Arguments, text, self.calls.half_of_arguments(index)?)
+            }
         }
     }
 

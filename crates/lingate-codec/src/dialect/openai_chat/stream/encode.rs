@@ -3,7 +3,10 @@
 use crate::dialect::free_text::FreeText;
 use crate::dialect::openai_chat::error;
 use crate::dialect::openai_chat::response::write;
-use crate::dialect::{AnswerContext, Stamp, StreamEncoder, openai_answer, openai_usage as usage};
+use crate::dialect::{
+    AnswerContext, Piece, PieceOf, Stamp, StreamEncoder, openai_answer, openai_tap, openai_usage as usage,
+};
+use crate::frame::Frame;
 use crate::ir::{ApiError, Citation, Event, FinishReason, Logprob, Start, Usage};
 use crate::json::Writer;
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,26 +14,32 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Writes chunks. The finish waits for the end, so that nothing can follow it but usage and `[DONE]`, and an answer
 /// that fails late has none.
 pub(in crate::dialect::openai_chat) struct Encoder {
-    context: AnswerContext,
+    pub(super) context: AnswerContext,
     /// What every chunk begins with, up to its choices; empty before the first. All chunks have one head.
-    head: Vec<u8>,
-    finish: Option<FinishReason>,
-    usage: Usage,
+    pub(super) head: Vec<u8>,
+    pub(super) finish: Option<FinishReason>,
+    pub(super) usage: Usage,
     /// By the events' numbers.
-    calls: BTreeMap<usize, Call>,
-    call_ids: BTreeSet<String>,
+    pub(super) calls: BTreeMap<usize, Call>,
+    pub(super) call_ids: BTreeSet<String>,
+    /// The index of a call to come.
+    pub(super) next_index: usize,
+    /// Whether the client has got arguments of which it was not told whose they are.
+    arguments_followed: bool,
     /// Length of the text so far and of the text before its last block, in characters.
-    text: u64,
-    block: u64,
+    pub(super) text: u64,
+    pub(super) block: u64,
     ended: bool,
+    /// Whether the client has got a finish that was not written here.
+    finish_followed: bool,
 }
 
-struct Call {
+pub(super) struct Call {
     /// Its index on the wire: 0, 1, 2 … in the order of the openings.
-    index: usize,
-    has_arguments: bool,
+    pub(super) index: usize,
+    pub(super) has_arguments: bool,
     /// Of a tool that takes free text.
-    free: Option<FreeText>,
+    pub(super) free: Option<FreeText>,
 }
 
 const DATA: &[u8] = b"data: ";
@@ -70,6 +79,30 @@ impl StreamEncoder for Encoder {
             out.extend_from_slice(b": keep-alive\n\n");
         }
     }
+
+    fn follow(&mut self, frame: &Frame<'_>, events: &[Event], _at: Stamp) {
+        self.finish_followed |= openai_tap::has_finish(&frame.data);
+        for event in events {
+            match event {
+                Event::ToolCallStart { call, id, name } => self.followed_call(*call, id, name, &frame.data),
+                Event::End | Event::Error(_) => self.ended = true,
+                event => self.followed(event),
+            }
+        }
+    }
+
+    fn follow_piece(&mut self, piece: &Piece<'_>) {
+        match piece.of {
+            PieceOf::Text => self.text += super::follow::escaped_characters(piece.escaped),
+            PieceOf::Thought => {}
+            // Which call it is of costs more than it is worth: one without any arguments is a rare thing.
+            PieceOf::Arguments => self.arguments_followed = true,
+        }
+    }
+
+    fn can_go_on(&self) -> bool {
+        !self.finish_followed && !self.ended
+    }
 }
 
 impl Encoder {
@@ -81,9 +114,12 @@ impl Encoder {
             usage: Usage::default(),
             calls: BTreeMap::new(),
             call_ids: BTreeSet::new(),
+            next_index: 0,
+            arguments_followed: false,
             text: 0,
             block: 0,
             ended: false,
+            finish_followed: false,
         }
     }
 
@@ -92,12 +128,17 @@ impl Encoder {
         if !self.head.is_empty() {
             return;
         }
+        self.make_head(write::ID_PREFIX, start);
+        self.delta(br#""role":"assistant","content":"""#, out);
+    }
+
+    /// Makes what every chunk begins with; the id is the upstream's where it begins with `prefix`.
+    pub(super) fn make_head(&mut self, prefix: &str, start: &Start) {
         self.head.extend_from_slice(DATA);
         let mut w = Writer::new(&mut self.head);
         w.begin_object();
-        openai_answer::head("chat.completion.chunk", write::ID_PREFIX, start, &self.context, &mut w);
+        openai_answer::head("chat.completion.chunk", prefix, start, &self.context, &mut w);
         self.head.push(b',');
-        self.delta(br#""role":"assistant","content":"""#, out);
     }
 
     fn ensure_begun(&mut self, out: &mut Vec<u8>) {
@@ -134,7 +175,8 @@ impl Encoder {
             return;
         }
         self.ensure_begun(out);
-        let index = self.calls.len();
+        let index = self.next_index;
+        self.next_index += 1;
         let id = write::call_id(id, index, |id| self.call_ids.contains(id), &self.context).into_owned();
         self.open_delta(out);
         let mut w = Writer::new(out);
@@ -225,7 +267,9 @@ impl Encoder {
             called = true;
             match call.free {
                 Some(mut free) => self.arguments_delta(call.index, "input", &free.end().0, out),
-                None if !call.has_arguments => self.arguments_delta(call.index, "arguments", "{}", out),
+                None if !call.has_arguments && !self.arguments_followed => {
+                    self.arguments_delta(call.index, "arguments", "{}", out)
+                }
                 None => {}
             }
         }

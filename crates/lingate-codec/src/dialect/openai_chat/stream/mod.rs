@@ -3,6 +3,7 @@
 mod calls;
 mod decode;
 mod encode;
+mod follow;
 mod quick;
 
 pub(super) use calls::Calls;

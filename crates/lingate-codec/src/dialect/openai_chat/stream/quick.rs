@@ -49,7 +49,7 @@ fn after<'a>(text: &'a [u8], token: &[u8]) -> Option<&'a [u8]> {
 
 /// A text that is one whole string.
 fn string(text: &[u8]) -> Option<Raw<'_>> {
-    Raw::parse(text).ok().filter(|text| text.escaped().is_some())
+    Raw::one_string(text)
 }
 
 #[cfg(test)]

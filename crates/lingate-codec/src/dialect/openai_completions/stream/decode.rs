@@ -3,7 +3,9 @@
 use crate::dialect::halves::Half;
 use crate::dialect::openai_around::{self, Surroundings};
 use crate::dialect::openai_completions::logprobs;
-use crate::dialect::{StreamDecoder, openai_answer, openai_error as error, openai_tap, openai_usage as usage};
+use crate::dialect::{
+    Piece, PieceOf, StreamDecoder, openai_answer, openai_error as error, openai_tap, openai_usage as usage,
+};
 use crate::frame::Frame;
 use crate::ir::{ApiError, Event, FinishReason};
 use crate::json::{Object, Raw};
@@ -60,6 +62,11 @@ impl StreamDecoder for Decoder {
         }
     }
 
+    fn glance<'f>(&self, frame: &'f Frame<'_>) -> Option<Piece<'f>> {
+        let readable = self.started && self.finish.is_none() && !self.ended;
+        Piece::plain(PieceOf::Text, self.piece(frame).filter(|_| readable)?, &self.text)
+    }
+
     fn finish(&mut self, out: &mut Vec<Event>) {
         if self.ended {
             return;
@@ -79,7 +86,7 @@ impl Decoder {
     fn piece<'f>(&self, frame: &'f Frame<'_>) -> Option<Raw<'f>> {
         let inside = self.around.inside(frame.data.trim_ascii()).filter(|_| frame.event.is_empty())?;
         // What is more than one string is no JSON value.
-        Raw::parse(inside).ok().filter(|text| text.escaped().is_some())
+        Raw::one_string(inside)
     }
 
     fn read_text(&mut self, piece: Raw<'_>, out: &mut Vec<Event>) {

@@ -2,8 +2,9 @@
 
 use crate::dialect::openai_completions::{logprobs, response::ID_PREFIX};
 use crate::dialect::{
-    AnswerContext, Stamp, StreamEncoder, openai_answer, openai_error as error, openai_usage as usage,
+    AnswerContext, Stamp, StreamEncoder, openai_answer, openai_error as error, openai_tap, openai_usage as usage,
 };
+use crate::frame::Frame;
 use crate::ir::{Event, FinishReason, Logprob, Start, Usage};
 use crate::json::Writer;
 
@@ -18,6 +19,8 @@ pub(in crate::dialect::openai_completions) struct Encoder {
     /// Where the next token that is told of stands in the text, in characters.
     offset: u64,
     ended: bool,
+    /// Whether the client has got a finish that was not written here.
+    finish_followed: bool,
 }
 
 /// Between head and text.
@@ -29,7 +32,7 @@ impl StreamEncoder for Encoder {
             return;
         }
         match event {
-            Event::Start(start) => self.begin(start),
+            Event::Start(start) => self.begin(ID_PREFIX, start),
             Event::Text(text) | Event::Refusal(text) if !text.is_empty() => self.chunk(text, &[], None, out),
             Event::Logprobs(tokens) if !tokens.is_empty() => self.chunk("", tokens, None, out),
             Event::Usage(usage) => self.usage.update(usage),
@@ -61,26 +64,51 @@ impl StreamEncoder for Encoder {
             out.extend_from_slice(b": keep-alive\n\n");
         }
     }
+
+    fn follow(&mut self, frame: &Frame<'_>, events: &[Event], at: Stamp) {
+        self.finish_followed |= openai_tap::has_finish(&frame.data);
+        for event in events {
+            match event {
+                // Whatever the id looks like, the client has seen it.
+                Event::Start(start) => self.begin("", start),
+                Event::Text(_) | Event::Refusal(_) => {}
+                // What is written in its place is thrown away: the client has it.
+                event => self.push(event, at, &mut Vec::new()),
+            }
+        }
+    }
+
+    fn can_go_on(&self) -> bool {
+        !self.finish_followed && !self.ended
+    }
 }
 
 impl Encoder {
     pub(in crate::dialect::openai_completions) fn new(context: AnswerContext) -> Self {
-        Self { context, head: Vec::new(), finish: None, usage: Usage::default(), offset: 0, ended: false }
+        Self {
+            context,
+            head: Vec::new(),
+            finish: None,
+            usage: Usage::default(),
+            offset: 0,
+            ended: false,
+            finish_followed: false,
+        }
     }
 
-    /// Makes the head that all chunks have; once.
-    fn begin(&mut self, start: &Start) {
+    /// Makes the head that all chunks have; once. The id is the upstream's where it begins with `prefix`.
+    fn begin(&mut self, prefix: &str, start: &Start) {
         if self.head.is_empty() {
             self.head.extend_from_slice(b"data: ");
             let mut w = Writer::new(&mut self.head);
             w.begin_object();
-            openai_answer::head("text_completion", ID_PREFIX, start, &self.context, &mut w);
+            openai_answer::head("text_completion", prefix, start, &self.context, &mut w);
             self.head.push(b',');
         }
     }
 
     fn chunk(&mut self, text: &str, tokens: &[Logprob], finish: Option<&str>, out: &mut Vec<u8>) {
-        self.begin(&Start::default());
+        self.begin(ID_PREFIX, &Start::default());
         out.extend_from_slice(&self.head);
         out.extend_from_slice(CHOICE);
         Writer::new(out).string(text);

@@ -58,6 +58,12 @@ pub(in crate::dialect::openai_responses) fn forms(object: &Object<'_>) -> Vec<di
     declared.forms.into_iter().map(Into::into).collect()
 }
 
+/// See [`crate::dialect::Dialect::tools`].
+pub(in crate::dialect::openai_responses) fn offered<'a>(object: &Object<'a>) -> Vec<Tool<'a>> {
+    let declared = object.given("tools").and_then(|tools| decode(tools, &Path::Root).ok());
+    declared.map(|declared| declared.tools).unwrap_or_default()
+}
+
 /// The group in which a tool stands.
 type Group<'g, 'a> = Option<(&'g Cow<'a, str>, Raw<'a>)>;
 

@@ -83,6 +83,30 @@ impl OpenCall {
         open
     }
 
+    /// The call's item of that id that the client got.
+    pub(super) fn followed(at: usize, id: &str, call: &mut Call, context: &AnswerContext, wire: &Wire) -> Self {
+        let form = context.form(&call.name);
+        let custom = form.is_some_and(|form| form.custom);
+        Self {
+            at,
+            lead: wire.lead(id, None),
+            id: id.to_owned(),
+            call_id: std::mem::take(&mut call.call_id),
+            name: std::mem::take(&mut call.name),
+            text: String::new(),
+            free: custom.then(FreeText::default),
+            search: form.is_some_and(|form| form.search),
+        }
+    }
+
+    /// The client got more arguments.
+    pub(super) fn followed_arguments(&mut self, fragment: &str) {
+        match &mut self.free {
+            Some(free) => self.text.push_str(&free.add(fragment)),
+            None => self.text.push_str(fragment),
+        }
+    }
+
     fn head<'a>(&'a self, context: &'a AnswerContext) -> CallHead<'a> {
         let form = context.form(&self.name);
         CallHead { id: &self.id, call_id: &self.call_id, name: &self.name, form }

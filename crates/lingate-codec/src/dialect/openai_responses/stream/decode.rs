@@ -3,7 +3,7 @@
 use super::super::error;
 use super::super::response::{Items, Place, Slot, is_of_response, read, terminal};
 use super::quick;
-use crate::dialect::StreamDecoder;
+use crate::dialect::{Piece, PieceOf, StreamDecoder};
 use crate::frame::Frame;
 use crate::ir::{ApiError, Event, Start};
 use crate::json::{Object, Raw};
@@ -65,6 +65,26 @@ impl StreamDecoder for Decoder {
         if !named || is_of_response(frame.event) {
             self.read(frame, false, out);
         }
+    }
+
+    fn glance<'f>(&self, frame: &'f Frame<'_>) -> Option<Piece<'f>> {
+        if self.ended || !self.started {
+            return None;
+        }
+        let piece = quick::read(frame.event, frame.data.trim_ascii())?;
+        let of = match piece.slot {
+            Slot::Text => PieceOf::Text,
+            Slot::Summary | Slot::Thought => PieceOf::Thought,
+            Slot::Refusal | Slot::Arguments => return None,
+        };
+        let (at, half) = self.items.half_of(piece.place, piece.slot)?;
+        // Its length must be known, because the whole text will come again.
+        let plain = Piece::plain(of, piece.text, half).filter(|piece| !piece.escaped.contains(&b'\\'));
+        plain.map(|piece| Piece { at, ..piece })
+    }
+
+    fn skip(&mut self, _frame: &Frame<'_>, piece: &Piece<'_>) {
+        self.items.skip(piece.at, piece.of == PieceOf::Text, piece.escaped);
     }
 
     fn finish(&mut self, out: &mut Vec<Event>) {

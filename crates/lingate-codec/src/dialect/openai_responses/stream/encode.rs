@@ -6,7 +6,8 @@ use super::calls::{Call, OpenCall};
 use super::message::Message;
 use super::thought::Thought;
 use super::wire::Wire;
-use crate::dialect::{AnswerContext, Stamp, StreamEncoder};
+use crate::dialect::{AnswerContext, Piece, PieceOf, Stamp, StreamEncoder};
+use crate::frame::Frame;
 use crate::ir::{ApiError, Citation, Event, Finish, Logprob, Start, Usage};
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -16,11 +17,13 @@ const MOST: usize = 64 * 1024 * 1024;
 
 /// The item that is open.
 #[derive(Debug)]
-enum Open {
+pub(super) enum Open {
     None,
     Message(Message),
     Thought(Thought),
     Call(OpenCall),
+    /// One that the client got and that cannot be closed here.
+    Foreign,
 }
 
 /// What came while a call was open: items do not overlap, so it waits for the call's end.
@@ -35,27 +38,27 @@ enum Waiting {
 /// all other content waits. So `waiting` is empty whenever no call is open.
 #[derive(Debug)]
 pub(in super::super) struct Encoder {
-    context: AnswerContext,
-    start: Start,
-    started: bool,
-    ended: bool,
-    wire: Wire,
-    open: Open,
-    usage: Usage,
-    finish: Option<Finish>,
-    calls: Vec<Call>,
+    pub(super) context: AnswerContext,
+    pub(super) start: Start,
+    pub(super) started: bool,
+    pub(super) ended: bool,
+    pub(super) wire: Wire,
+    pub(super) open: Open,
+    pub(super) usage: Usage,
+    pub(super) finish: Option<Finish>,
+    pub(super) calls: Vec<Call>,
     /// Places in `calls` by the events' numbers.
-    numbers: HashMap<usize, usize>,
+    pub(super) numbers: HashMap<usize, usize>,
     /// Number and place of the call that began last, of which nearly all events are.
-    last: Option<(usize, usize)>,
-    call_ids: HashSet<String>,
+    pub(super) last: Option<(usize, usize)>,
+    pub(super) call_ids: HashSet<String>,
     waiting: VecDeque<Waiting>,
     /// Log probabilities that came before their text.
     tokens: Vec<Logprob>,
     /// Characters of text written.
-    characters: u64,
+    pub(super) characters: u64,
     /// Bytes of texts so far.
-    held: usize,
+    pub(super) held: usize,
 }
 
 impl StreamEncoder for Encoder {
@@ -111,6 +114,25 @@ impl StreamEncoder for Encoder {
         if !self.ended {
             out.extend_from_slice(b": keep-alive\n\n");
         }
+    }
+
+    fn follow(&mut self, frame: &Frame<'_>, events: &[Event], _: Stamp) {
+        events.iter().for_each(|event| self.followed(event));
+        self.followed_frame(frame);
+    }
+
+    fn follow_piece(&mut self, piece: &Piece<'_>) {
+        // Pieces with escapes are not passed over, so this is the text.
+        self.followed_piece(piece.of == PieceOf::Text, &String::from_utf8_lossy(piece.escaped));
+    }
+
+    fn can_go_on(&self) -> bool {
+        let open = match &self.open {
+            Open::Message(message) => message.can_go_on(),
+            Open::None | Open::Thought(_) | Open::Call(_) => true,
+            Open::Foreign => false,
+        };
+        open && !self.ended && self.held <= MOST
     }
 }
 
@@ -331,7 +353,7 @@ impl Encoder {
     /// Closes the open item, if one is. A call knows itself how it ended.
     fn close(&mut self, status: Status<'_>, out: &mut Vec<u8>) {
         match std::mem::replace(&mut self.open, Open::None) {
-            Open::None => {}
+            Open::None | Open::Foreign => {}
             Open::Message(message) => message.close(status, &mut self.wire, out),
             Open::Thought(thought) => thought.close(None, &mut self.wire, out),
             Open::Call(call) => call.close(&self.context, &mut self.wire, out),

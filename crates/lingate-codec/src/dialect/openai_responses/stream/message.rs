@@ -26,6 +26,8 @@ struct Part {
     text: String,
     /// The next text begins another part. It stays open until then: sources may follow.
     ended: bool,
+    /// The client got the whole text, and not yet the part's end.
+    closing: bool,
     /// Characters of the answer's text before it, and of its own.
     before: u64,
     length: u64,
@@ -39,6 +41,59 @@ impl Message {
         let id = write::item_id("msg", context, wire.index);
         wire.added(out, |w| write::message(&id, Status::InProgress, b"", w));
         Self { id, content: Vec::new(), index: 0, part: None }
+    }
+
+    /// A message of that id that the client got.
+    pub(super) fn followed(id: &str) -> Self {
+        Self { id: id.to_owned(), content: Vec::new(), index: 0, part: None }
+    }
+
+    /// The client got the beginning of a part. `before`: characters of the answer's text before it.
+    pub(super) fn followed_part(&mut self, index: usize, refusal: bool, before: u64, wire: &Wire) {
+        self.index = index;
+        self.part = Some(Part::new(refusal, wire.lead(&self.id, Some(("content_index", index))), before));
+    }
+
+    /// The client got more of the open part, of so many characters.
+    pub(super) fn followed_text(&mut self, text: &str) -> u64 {
+        let characters = text.chars().count() as u64;
+        if let Some(part) = &mut self.part {
+            part.text.push_str(text);
+            part.length += characters;
+        }
+        characters
+    }
+
+    /// The client got the whole text of the open part.
+    pub(super) fn followed_text_end(&mut self) {
+        if let Some(part) = &mut self.part {
+            part.closing = true;
+        }
+    }
+
+    /// Whether more can be written.
+    pub(super) fn can_go_on(&self) -> bool {
+        !self.part.as_ref().is_some_and(|part| part.closing)
+    }
+
+    /// The client got a source of the open part, as JSON.
+    pub(super) fn followed_source(&mut self, source: &[u8]) {
+        if let Some(part) = &mut self.part {
+            if !part.annotations.is_empty() {
+                part.annotations.push(b',');
+            }
+            part.annotations.extend_from_slice(source);
+            part.sources += 1;
+        }
+    }
+
+    /// The client got the end of a part, and the whole of it as JSON.
+    pub(super) fn followed_end(&mut self, index: usize, part: &[u8]) {
+        if !self.content.is_empty() {
+            self.content.push(b',');
+        }
+        self.content.extend_from_slice(part);
+        (self.index, self.part) = (index + 1, None);
     }
 
     /// More text, with its log probabilities. `before`: characters of the answer's text before it.
@@ -112,17 +167,7 @@ impl Message {
             return;
         }
         self.close_part(wire, out);
-        let part = Part {
-            refusal,
-            lead: wire.lead(&self.id, Some(("content_index", self.index))),
-            text: String::new(),
-            ended: false,
-            before,
-            length: 0,
-            annotations: Vec::new(),
-            sources: 0,
-            logprobs: Vec::new(),
-        };
+        let part = Part::new(refusal, wire.lead(&self.id, Some(("content_index", self.index))), before);
         wire.of_item("response.content_part.added", &self.id, out, |w| {
             w.integer_member("content_index", self.index);
             w.key("part");
@@ -159,6 +204,21 @@ impl Message {
 }
 
 impl Part {
+    fn new(refusal: bool, lead: Vec<u8>, before: u64) -> Self {
+        Self {
+            refusal,
+            lead,
+            text: String::new(),
+            ended: false,
+            closing: false,
+            before,
+            length: 0,
+            annotations: Vec::new(),
+            sources: 0,
+            logprobs: Vec::new(),
+        }
+    }
+
     fn write(&self, w: &mut Writer<'_>) {
         if self.refusal {
             write::refusal_part(&self.text, w);

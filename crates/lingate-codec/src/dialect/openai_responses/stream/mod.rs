@@ -7,6 +7,7 @@
 mod calls;
 mod decode;
 mod encode;
+mod follow;
 mod message;
 mod quick;
 mod thought;
@@ -14,3 +15,4 @@ mod wire;
 
 pub(super) use decode::Decoder;
 pub(super) use encode::Encoder;
+pub(super) use follow::announces;

@@ -33,7 +33,7 @@ pub(super) fn read<'a>(event: &[u8], data: &'a [u8]) -> Option<Piece<'a>> {
     let rest = unpadded(rest.strip_prefix(b",\"delta\":")?.strip_suffix(b"}")?);
     let rest = rest.strip_suffix(b",\"logprobs\":[]").unwrap_or(rest);
     // What is left must be one whole string.
-    let text = Raw::parse(rest).ok().filter(|text| text.escaped().is_some())?;
+    let text = Raw::one_string(rest)?;
     Some(Piece { place: Place { output: Some(output), id: Some(id), part }, slot: *slot, text })
 }
 

@@ -22,6 +22,17 @@ impl Thought {
         Self { lead: wire.lead(&id, Some(("summary_index", 0))), id, summary: String::new() }
     }
 
+    /// A thought of that id that the client got.
+    pub(super) fn followed(id: &str, wire: &Wire) -> Self {
+        let lead = wire.lead(id, Some(("summary_index", 0)));
+        Self { id: id.to_owned(), lead, summary: String::new() }
+    }
+
+    /// The client got more of it.
+    pub(super) fn followed_text(&mut self, text: &str) {
+        self.summary.push_str(text);
+    }
+
     /// Whether the item has that id.
     pub(super) fn is(&self, id: &str) -> bool {
         self.id == id

@@ -5,7 +5,8 @@ use crate::json::Writer;
 /// What is common to all events of one stream.
 #[derive(Debug, Default)]
 pub(super) struct Wire {
-    sequence: u64,
+    /// The number of the next event.
+    pub(super) sequence: u64,
     /// `output_index` of the item that is open, else of the one to come.
     pub(super) index: usize,
     /// The items that are done, commas between them.

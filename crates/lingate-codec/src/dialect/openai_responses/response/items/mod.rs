@@ -109,6 +109,31 @@ impl Items {
         self.tell((at, place.part), slot, begins, text.into_owned(), out);
     }
 
+    /// The item of a text and the text's end so far; `None` unless it is the one that was told of last, so that another
+    /// piece of it changes nothing but its length.
+    pub(in super::super) fn half_of(&self, place: Place<'_>, slot: Slot) -> Option<(usize, &Half)> {
+        let at = self.find(place)?;
+        let item = self.items.get(at)?;
+        let is_open = match item.kind {
+            Kind::Message => slot == Slot::Text && self.open == Some((at, place.part)),
+            Kind::Reasoning(told) => told == Some(slot),
+            Kind::Call(..) | Kind::Other => false,
+        };
+        let part = item.parts.last().filter(|part| is_open && part.slot == slot && part.index == place.part)?;
+        (part.told > 0 && !item.ended).then_some((at, &part.half))
+    }
+
+    /// A piece without escapes of the text of which [`Items::half_of`] told, in the item `at`, passed over. `text`: it is
+    /// of the answer's text.
+    pub(in super::super) fn skip(&mut self, at: usize, text: bool, piece: &[u8]) {
+        if let Some(part) = self.items.get_mut(at).and_then(|item| item.parts.last_mut()) {
+            part.told += piece.len();
+            if text {
+                self.characters += characters(piece);
+            }
+        }
+    }
+
     /// A whole text: what of it was not told.
     pub(in super::super) fn done(&mut self, place: Place<'_>, slot: Slot, whole: Raw<'_>, out: &mut Vec<Event>) {
         if let Some(at) = self.at(place, slot) {
@@ -329,6 +354,11 @@ impl Items {
             out.push(Event::ToolCallEnd { call });
         }
     }
+}
+
+/// How many characters an UTF-8 text has.
+fn characters(text: &[u8]) -> u64 {
+    text.iter().filter(|byte| **byte & 0xc0 != 0x80).count() as u64
 }
 
 impl Kind {
