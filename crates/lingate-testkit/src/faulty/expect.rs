@@ -1,0 +1,389 @@
+//! The fault table: what a gateway's client must get for each fault. One row a fault; [`expect`] makes the cells.
+//!
+//! The rules behind it: nothing is tried again after the first byte to the client, nor, unless the virtual model opts
+//! in, after a request was sent to an upstream that may already work on it; a normal ending is written only after the
+//! upstream's; every error is in the client's dialect.
+
+use super::reader::Client;
+
+/// The kinds of backend that the faulty upstream plays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[expect(missing_docs, reason = "the names are those of the configuration")]
+pub enum Kind {
+    Openai,
+    Vllm,
+    Anthropic,
+    Ollama,
+    Openwebui,
+    Queue,
+    Runpod,
+}
+
+/// What stands behind the virtual model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Targets {
+    /// The faulty target alone, two attempts.
+    One,
+    /// A second target that is well.
+    Two,
+    /// The same, with `retry.after_send`.
+    TwoAfterSend,
+}
+
+/// One cell of the table.
+#[derive(Debug, Clone, Copy)]
+pub struct Cell {
+    /// What goes wrong.
+    pub fault: &'static Fault,
+    /// The kind of the faulty target's endpoint.
+    pub kind: Kind,
+    /// Who asks.
+    pub client: Client,
+    /// Whether the client wants a stream.
+    pub stream: bool,
+    /// What else there is.
+    pub targets: Targets,
+}
+
+/// One row: a fault.
+#[derive(Debug)]
+pub struct Fault {
+    /// What the upstream does, in words.
+    pub does: &'static str,
+    /// The same as a model's name, without `chaos/`; `refuse` is a closed port.
+    pub scenario: &'static str,
+    /// Where it can happen.
+    pub only: Only,
+    /// What comes of it where the upstream was asked for a whole answer; `None`: does not apply.
+    pub whole: Option<Outcome>,
+    /// What comes of it where the upstream was asked for a stream.
+    pub stream: Option<Outcome>,
+}
+
+/// Where a fault can happen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Only {
+    /// Everywhere.
+    All,
+    /// Upstreams whose streams are SSE.
+    Sse,
+    /// Upstreams whose streams are lines of JSON.
+    Ndjson,
+    /// Upstreams of OpenAI's dialects.
+    OpenAi,
+    /// Everywhere; a client of the upstream's own dialect gets the oddity as it is.
+    AsItIs,
+    /// Job backends.
+    Jobs,
+}
+
+/// What comes of a fault with the faulty target alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// Nothing: the whole answer and its normal ending.
+    Whole,
+    /// An answer without words, and its normal ending.
+    Nothing,
+    /// So many words, then an error inside the stream.
+    Told(usize),
+    /// All words, then an error inside the stream.
+    ToldAtEnd,
+    /// As a reset may take back what was not read yet: some words or none, then an error, or an error's status.
+    ToldOrRefused,
+    /// An error's status, one of these, and the class that says what is tried again.
+    Refused(&'static [u16], Class),
+}
+
+/// Why there is no answer: decides what is tried again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Class {
+    /// There was no connection.
+    Connect,
+    /// The upstream refused, or failed in a way that says that it generated nothing.
+    Unavailable,
+    /// As before, but the same upstream is not asked again.
+    Busy,
+    /// The request was sent: the model may have run.
+    AfterSend,
+    /// The request is the client's fault.
+    Client,
+}
+
+/// What must be seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Expected {
+    /// The statuses that are right.
+    pub status: &'static [u16],
+    /// How the answer ends.
+    pub ending: Finish,
+    /// How much of the text there is.
+    pub text: Text,
+    /// How often the faulty target is asked: at least, at most.
+    pub asked: (usize, usize),
+    /// How often the second one is.
+    pub second: usize,
+}
+
+/// How an answer ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Finish {
+    /// Normally.
+    Normal,
+    /// With an error, in the body of a status or inside the stream.
+    Error,
+}
+
+/// How much of the tagged words a client gets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Text {
+    /// All.
+    Whole,
+    /// None.
+    None,
+    /// The first so many.
+    First(usize),
+    /// Any number of the first ones.
+    Prefix,
+}
+
+impl Kind {
+    /// Its name in the configuration.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Openai => "openai",
+            Self::Vllm => "vllm",
+            Self::Anthropic => "anthropic",
+            Self::Ollama => "ollama",
+            Self::Openwebui => "openwebui",
+            Self::Queue => "queue",
+            Self::Runpod => "runpod",
+        }
+    }
+
+    fn is_ndjson(self) -> bool {
+        self == Self::Ollama
+    }
+
+    /// Whether it is ever asked for a stream.
+    fn streams(self) -> bool {
+        !matches!(self, Self::Queue | Self::Runpod)
+    }
+
+    fn is_openai(self) -> bool {
+        matches!(self, Self::Openai | Self::Vllm | Self::Openwebui | Self::Queue)
+    }
+
+    /// Whether this client's answers are relayed from it.
+    pub fn relays(self, client: Client) -> bool {
+        match client {
+            Client::Chat => self.is_openai(),
+            Client::Completions => matches!(self, Self::Openai | Self::Vllm),
+            Client::Messages => self == Self::Anthropic,
+            Client::OllamaChat | Client::OllamaGenerate => self == Self::Ollama,
+            Client::Responses => false,
+        }
+    }
+}
+
+impl Fault {
+    /// Whether it can happen with this kind of backend.
+    fn fits(&self, kind: Kind) -> bool {
+        match self.only {
+            Only::All | Only::AsItIs => kind != Kind::Runpod || self.scenario == "ok" || self.scenario.starts_with("status"),
+            Only::Sse => !kind.is_ndjson() && kind.streams(),
+            Only::Ndjson => kind.is_ndjson(),
+            Only::OpenAi => kind.is_openai(),
+            Only::Jobs => kind == Kind::Runpod,
+        }
+    }
+}
+
+/// What must come of a cell; `None` where the fault does not apply.
+pub fn expect(cell: &Cell) -> Option<Expected> {
+    let outcome = if cell.stream && cell.kind.streams() { cell.fault.stream } else { cell.fault.whole };
+    let outcome = outcome.filter(|_| cell.fault.fits(cell.kind))?;
+    let one = alone(outcome, cell);
+    match (cell.targets, outcome) {
+        (Targets::One, _) => Some(one),
+        (_, Outcome::Whole | Outcome::Nothing | Outcome::ToldOrRefused) => None,
+        // Nothing is tried again after the first byte, whatever is configured.
+        (_, Outcome::Told(_) | Outcome::ToldAtEnd) => Some(one),
+        (Targets::Two, Outcome::Refused(_, Class::AfterSend | Class::Client)) => Some(one),
+        (Targets::TwoAfterSend, Outcome::Refused(_, Class::Client)) => Some(one),
+        (Targets::TwoAfterSend, Outcome::Refused(_, class)) if class != Class::AfterSend => None,
+        (_, Outcome::Refused(_, class)) => {
+            let asked = if class == Class::Connect { (0, 0) } else { (1, 1 + signs_in_again(cell)) };
+            Some(Expected { asked, second: 1, ..ANSWERED })
+        }
+    }
+}
+
+const ANSWERED: Expected =
+    Expected { status: &[200], ending: Finish::Normal, text: Text::Whole, asked: (1, 1), second: 0 };
+
+/// What comes of it when there is no other target.
+fn alone(outcome: Outcome, cell: &Cell) -> Expected {
+    match outcome {
+        Outcome::Whole => ANSWERED,
+        Outcome::Nothing => Expected { text: Text::None, ..ANSWERED },
+        Outcome::Told(words) => Expected { ending: Finish::Error, text: Text::First(words), ..ANSWERED },
+        Outcome::ToldAtEnd => Expected { ending: Finish::Error, ..ANSWERED },
+        Outcome::ToldOrRefused => {
+            Expected { status: &[200, 502], ending: Finish::Error, text: Text::Prefix, ..ANSWERED }
+        }
+        Outcome::Refused(status, class) => {
+            let asked = match class {
+                Class::Connect => (0, 0),
+                Class::Unavailable => (2, 2 + 2 * signs_in_again(cell)),
+                Class::Busy | Class::AfterSend | Class::Client => (1, 1),
+            };
+            Expected { status, ending: Finish::Error, text: Text::None, asked, second: 0 }
+        }
+    }
+}
+
+/// How many calls a new session may add: a 401 is answered with a sign-in and one repetition.
+fn signs_in_again(cell: &Cell) -> usize {
+    usize::from(cell.kind == Kind::Openwebui && cell.fault.scenario.starts_with("status:401"))
+}
+
+const fn both(scenario: &'static str, outcome: Outcome, does: &'static str) -> Fault {
+    Fault { does, scenario, only: Only::All, whole: Some(outcome), stream: Some(outcome) }
+}
+
+const fn of_stream(only: Only, scenario: &'static str, outcome: Outcome, does: &'static str) -> Fault {
+    Fault { does, scenario, only, whole: None, stream: Some(outcome) }
+}
+
+const fn of_each(scenario: &'static str, whole: Outcome, stream: Outcome, does: &'static str) -> Fault {
+    Fault { does, scenario, only: Only::All, whole: Some(whole), stream: Some(stream) }
+}
+
+const fn job(scenario: &'static str, outcome: Outcome, does: &'static str) -> Fault {
+    Fault { does, scenario, only: Only::Jobs, whole: Some(outcome), stream: Some(outcome) }
+}
+
+use Class::{AfterSend, Busy, Client as Theirs, Connect, Unavailable};
+use Outcome::{Nothing, Refused, Told, ToldAtEnd, ToldOrRefused, Whole};
+
+const BROKEN: Outcome = Refused(&[502], AfterSend);
+const LATE: Outcome = Refused(&[504], AfterSend);
+const NO_API: Outcome = Refused(&[502], Unavailable);
+const TOLD_FIRST: Outcome = Refused(&[500, 502], Unavailable);
+
+/// All faults.
+#[rustfmt::skip]
+pub static FAULTS: &[Fault] = &[
+    both("ok", Whole, "answers as it should"),
+    both("latency:30", Whole, "answers late, but in time"),
+    of_stream(Only::All, "ttft:30+itl:15", Whole, "sends its words slowly"),
+    // The connection.
+    both("refuse", Refused(&[502], Connect), "refuses connections"),
+    both("reset_before_head", BROKEN, "resets the connection instead of answering"),
+    both("eof_before_head", BROKEN, "closes the connection instead of answering"),
+    both("hang_before_head", LATE, "takes the request and says nothing"),
+    both("hang_after_head", LATE, "sends a head and then nothing"),
+    both("eof_after_head", BROKEN, "sends a head and closes"),
+    of_each("hang_after:2", LATE, Told(2), "falls silent in the middle"),
+    of_each("reset_after:2", BROKEN, ToldOrRefused, "resets the connection in the middle"),
+    of_each("eof_after:2", BROKEN, Told(2), "closes the connection in the middle"),
+    of_each("bad_chunk:2", BROKEN, Told(2), "sends a chunk whose size is no number"),
+    of_each("cl_long", BROKEN, Whole, "promises more bytes than it sends; a stream's terminator has come by then"),
+    both("trailing_garbage", Whole, "sends more than it should behind the answer"),
+    both("close_idle:0", Whole, "closes a connection that it promised to keep"),
+    of_each("no_last_chunk", BROKEN, Whole, "closes without the last chunk; a stream's terminator has come by then"),
+    both("slice:1", Whole, "sends byte by byte"),
+    both("early_hints", Whole, "sends 103 before the answer"),
+    both("bad_101", BROKEN, "switches to a protocol that nobody asked for"),
+    both("bad_status_line", BROKEN, "does not speak HTTP"),
+    both("hdr_many", BROKEN, "sends 300 headers"),
+    both("hdr_huge", BROKEN, "sends a header of 1 MiB"),
+    // Statuses.
+    both("redirect:302", NO_API, "redirects (302)"),
+    both("redirect:307", NO_API, "redirects (307)"),
+    both("redirect:308", NO_API, "redirects (308)"),
+    both("status:400", Refused(&[400], Theirs), "answers 400"),
+    both("status:401", Refused(&[502], Unavailable), "answers 401: the gateway's credential is refused"),
+    both("status:403", Refused(&[403], Unavailable), "answers 403"),
+    both("status:404", Refused(&[404], Theirs), "answers 404"),
+    both("status:408", Refused(&[408], Unavailable), "answers 408"),
+    both("status:413", Refused(&[413], Theirs), "answers 413"),
+    both("status:422", Refused(&[422], Theirs), "answers 422"),
+    both("status:429", Refused(&[429], Busy), "answers 429"),
+    both("status:429,ra=seconds", Refused(&[429], Busy), "answers 429 with `retry-after: 7`"),
+    both("status:429,ra=date", Refused(&[429], Busy), "answers 429 with a date in `retry-after`"),
+    both("status:429,ra=past", Refused(&[429], Busy), "answers 429 with a date that is over"),
+    both("status:429,ra=huge", Refused(&[429], Busy), "answers 429 with thirty years"),
+    both("status:429,ra=garbage", Refused(&[429], Busy), "answers 429 with a `retry-after` that is none"),
+    both("status:429,ra=negative", Refused(&[429], Busy), "answers 429 with a negative `retry-after`"),
+    both("status:500", Refused(&[500], Unavailable), "answers 500"),
+    both("status:502", Refused(&[502], Unavailable), "answers 502"),
+    both("status:503", Refused(&[503], Unavailable), "answers 503"),
+    both("status:504", Refused(&[504], Unavailable), "answers 504"),
+    both("status:529", Refused(&[503, 529], Unavailable), "answers 529 (overloaded)"),
+    both("status:500,body=html", Refused(&[500], Unavailable), "answers 500 with a web page"),
+    both("status:500,body=empty", Refused(&[500], Unavailable), "answers 500 with nothing"),
+    both("status:500,body=text", Refused(&[500], Unavailable), "answers 500 with plain text"),
+    both("status:500,body=json_detail", Refused(&[500], Unavailable), "answers 500 with `{\"detail\": …}`"),
+    both("status:500,body=double_encoded", Refused(&[500], Unavailable), "answers 500 with an error written as text in an error"),
+    both("status:502,body=html", Refused(&[502], Unavailable), "answers 502 with a proxy's web page"),
+    both("secret_echo", Refused(&[400], Theirs), "repeats the credential in an error and a header"),
+    // Content.
+    both("html200", NO_API, "answers 200 with a web page"),
+    both("html200:ct=json", NO_API, "answers 200 with a web page that calls itself JSON"),
+    both("err200", TOLD_FIRST, "answers 200 with an error"),
+    both("gzip", BROKEN, "compresses what was to be plain"),
+    both("ct:none", Whole, "names no content type"),
+    both("ct:octet", Whole, "calls its answer a stream of octets"),
+    both("ct:text", Whole, "calls its answer plain text"),
+    both("ct:charset", Whole, "adds a charset to the type"),
+    both("model_lie", Whole, "names another model, and an id with control characters"),
+    Fault { does: "sends an object that is never closed", scenario: "badjson", only: Only::All, whole: Some(BROKEN), stream: None },
+    Fault { does: "sends less than it should: the body's length is half of it", scenario: "cl_short", only: Only::All, whole: Some(BROKEN), stream: None },
+    Fault { does: "streams where a whole answer was asked for", scenario: "stream_for_json", only: Only::All, whole: Some(Whole), stream: None },
+    of_stream(Only::All, "json_for_stream", Whole, "answers whole where a stream was asked for"),
+    of_stream(Only::Sse, "sse_as_json", Whole, "calls a stream JSON"),
+    // Streams.
+    of_stream(Only::All, "err_first_event", TOLD_FIRST, "begins a stream with an error"),
+    of_stream(Only::All, "err_event_after:2", Told(2), "sends an error in the middle of a stream"),
+    of_stream(Only::Sse, "no_done", Whole, "leaves the terminator out, behind a finish reason"),
+    of_stream(Only::Ndjson, "no_done", ToldAtEnd, "leaves the line with `done: true` out"),
+    of_stream(Only::Sse, "no_done_nofinish", ToldAtEnd, "ends without terminator and finish reason"),
+    of_stream(Only::All, "done_twice", Whole, "sends the terminator twice"),
+    of_stream(Only::All, "event_after_done", Whole, "sends more text behind the terminator"),
+    of_stream(Only::Sse, "sse_badjson:2", Told(2), "sends an event that is no JSON"),
+    of_stream(Only::Sse, "sse_crlf", Whole, "ends lines with CRLF"),
+    of_stream(Only::Sse, "sse_cr", Whole, "ends lines with CR"),
+    of_stream(Only::Sse, "sse_bom", Whole, "begins with a byte order mark"),
+    of_stream(Only::Sse, "sse_comments", Whole, "sends comments, ids, retry times and unknown fields"),
+    of_stream(Only::Sse, "sse_no_space", Whole, "puts no space behind colons"),
+    of_stream(Only::Sse, "sse_multi_line", Whole, "spreads an event's data over two lines"),
+    of_stream(Only::Sse, "sse_no_blank", Whole, "leaves the last blank line out"),
+    of_stream(Only::Sse, "slice:1+sse_crlf+sse_multi_line", Whole, "sends such events byte by byte"),
+    of_stream(Only::Ndjson, "ndjson_blank", Whole, "sends blank lines"),
+    of_stream(Only::Ndjson, "ndjson_crlf", Whole, "ends lines with CRLF"),
+    of_stream(Only::Ndjson, "ndjson_no_lf", Whole, "leaves the last line's end out"),
+    of_stream(Only::Ndjson, "ndjson_two", Whole, "puts several objects on a line"),
+    of_stream(Only::All, "hugeline:1", Told(1), "sends a line that does not end"),
+    // Semantics.
+    both("role_only", Nothing, "answers without a word"),
+    Fault { only: Only::AsItIs, ..both("usage:none", Whole, "counts no tokens") },
+    Fault { only: Only::AsItIs, ..both("usage:absurd", Whole, "counts more tokens than there can be") },
+    Fault { only: Only::AsItIs, ..both("usage:negative", Whole, "counts negative tokens") },
+    of_stream(Only::AsItIs, "usage:late", Whole, "counts the tokens behind the terminator"),
+    of_stream(Only::AsItIs, "usage:twice", Whole, "counts the tokens twice"),
+    of_stream(Only::All, "delta_quirks", Whole, "sends empty pieces, repeated roles and unknown members"),
+    of_stream(Only::OpenAi, "empty_choices", Whole, "sends chunks without choices"),
+    Fault { only: Only::AsItIs, ..both("null_fields", Whole, "says nothing as null") },
+    // Attempts.
+    both("seq:[status:503|ok]", Whole, "refuses once and answers the second time"),
+    // Jobs.
+    job("job:failed", Refused(&[500, 502], Unavailable), "says that the job failed"),
+    job("job:cancelled", Refused(&[502, 503], Unavailable), "says that the job was cancelled"),
+    job("job:timed_out", Refused(&[504], Unavailable), "says that the job took too long"),
+    job("job:never", LATE, "never finishes the job"),
+    job("job:flap", Whole, "goes back and forth between states, with a 502 between"),
+    job("job:404", Refused(&[502], AfterSend), "forgets the job"),
+    job("job:badid", Refused(&[502], AfterSend), "gives an id that is a path"),
+    job("job:twice", Whole, "gives the same pieces twice"),
+];
