@@ -2,6 +2,7 @@
 
 use crate::body::Body;
 use crate::error::Failure;
+use crate::ingress::body::has_encoding;
 use crate::ingress::request_id::RequestId;
 use crate::outgoing::Outgoing;
 use crate::pump::{Pump, Sink, Source, Stop, Way, from_upstream, stamp};
@@ -126,6 +127,9 @@ async fn read(
     }
     if is_html(&answer.parts.headers) {
         return Err(not_an_api());
+    }
+    if has_encoding(&answer.parts.headers) {
+        return Err(coded());
     }
     let streamed = is_stream(&answer.parts.headers, outgoing);
     if streamed && client.stream {
@@ -307,6 +311,13 @@ pub(crate) fn not_an_api() -> Failure {
     Failure { try_next: true, ..Failure::of(error) }
 }
 
+/// A compressed answer: none is asked for, and none is read.
+fn coded() -> Failure {
+    let error = ApiError::upstream("the upstream answered in a content coding that was not asked for")
+        .with_code("upstream_encoding");
+    Failure { try_next: true, ..Failure::of(error) }
+}
+
 /// A connection that broke while a whole answer was read: the model ran, so nothing is tried again.
 pub(crate) fn broken(error: &crate::upstream::UpstreamError) -> Failure {
     Failure::of(from_upstream(error))
@@ -320,12 +331,15 @@ pub(crate) async fn refusal(dialect: &dyn Dialect, max_error_body: u64, answer: 
         let error = ApiError::upstream("the upstream answered with a redirect").with_code("upstream_redirect");
         return Failure { try_next: true, ..Failure::of(error) };
     }
-    if answer.parts.status.is_success() {
+    if !(400..600).contains(&status) {
+        // Only errors are passed on: a client that gets 101 would take the connection for something else.
         let message = format!("the upstream answered with status {status}");
         let error = ApiError::upstream(message).with_code("upstream_not_api");
         return Failure { try_next: true, ..Failure::of(error) };
     }
-    let body = answer.body.collect(max_error_body).await.unwrap_or_default();
+    // What is compressed cannot be read, and the status says enough.
+    let coded = has_encoding(&answer.parts.headers);
+    let body = if coded { Bytes::new() } else { answer.body.collect(max_error_body).await.unwrap_or_default() };
     let mut error = dialect.decode_error(status, &body);
     if status == 401 {
         // The client's own key is fine; the credential that was refused is the gateway's.
