@@ -7,6 +7,8 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod leaving;
+mod load;
 mod matrix;
 mod pending;
 mod setup;

@@ -18,7 +18,7 @@ use tokio::task::JoinSet;
 /// How many cells are played at once.
 const AT_ONCE: usize = 24;
 /// No cell may take longer: what does, hangs.
-const HUNG: Duration = Duration::from_secs(15);
+const HUNG: Duration = Duration::from_secs(25);
 /// The least that the table must have.
 const CELLS_MIN: usize = 800;
 

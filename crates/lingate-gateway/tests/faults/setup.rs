@@ -24,26 +24,51 @@ pub(crate) fn model(kind: Kind, targets: Targets) -> String {
     format!("{prefix}-{}", kind.name())
 }
 
-/// A gateway whose models all run into this scenario. Time limits are short, and circuits stay closed: each cell is to
-/// see the fault itself.
+/// A virtual model: its name, its kind of backend, the scenario of its first target and that of a second one.
+pub(crate) struct Model {
+    pub(crate) name: String,
+    pub(crate) kind: Kind,
+    pub(crate) first: String,
+    pub(crate) second: Option<&'static str>,
+    /// Further members of `retry`.
+    pub(crate) retry: &'static str,
+}
+
+/// A gateway whose models all run into this scenario. Time limits are short only where time is the fault: a machine
+/// under load is slow, too.
 pub(crate) async fn gateway(faulty: &Faulty, scenario: &str, closed: SocketAddr) -> TestGateway {
-    // Short only where time is the fault: a machine under load is slow, too.
     let limits = if scenario.contains("hang") || scenario.contains("never") {
         "timeouts: { first_byte: 400ms, stream_idle: 400ms, total: 2s }\n"
     } else if scenario.contains("latency:250") {
-        "timeouts: { total: 10s }\nkeep_alive: 100ms\n"
+        "timeouts: { total: 20s }\nkeep_alive: 100ms\n"
     } else {
-        "timeouts: { total: 10s }\n"
+        "timeouts: { total: 20s }\n"
     };
-    let mut yaml = format!("listen: [\"127.0.0.1:0\"]\nclients: {{ auth: open }}\n{limits}endpoints:\n");
-    let first = if scenario == "refuse" { format!("http://{closed}") } else { faulty.url("") };
+    let models = KINDS.into_iter().flat_map(|kind| {
+        [Targets::One, Targets::Two, Targets::TwoAfterSend].into_iter().map(move |targets| Model {
+            name: model(kind, targets),
+            kind,
+            first: scenario.to_owned(),
+            second: (targets != Targets::One).then_some("n:3"),
+            retry: if targets == Targets::TwoAfterSend { ", after_send: true" } else { "" },
+        })
+    });
+    let refuses = scenario == "refuse";
+    let first = if refuses { format!("http://{closed}") } else { faulty.url("") };
+    start(limits, &first, &faulty.url(""), refuses, &models.collect::<Vec<_>>()).await
+}
+
+/// A gateway with these models, whose first targets are at one URL and the second ones at another. Circuits stay
+/// closed, so that each request sees the fault itself.
+pub(crate) async fn start(top: &str, first: &str, second: &str, refuses: bool, models: &[Model]) -> TestGateway {
+    let mut yaml = format!("listen: [\"127.0.0.1:0\"]\nclients: {{ auth: open }}\n{top}endpoints:\n");
     for kind in KINDS {
         let account = match kind {
             // A sign-in that fails again and again is slowed down, which is not the fault to be seen.
-            Kind::Openwebui if scenario != "refuse" => format!("email: a@example.com, password: {PASSWORD}"),
+            Kind::Openwebui if !refuses => format!("email: a@example.com, password: {PASSWORD}"),
             _ => format!("api_key: {UPSTREAM_KEY}"),
         };
-        for (name, url) in [("bad", &first), ("good", &faulty.url(""))] {
+        for (name, url) in [("bad", first), ("good", second)] {
             let kind = kind.name();
             // Writing into a string cannot fail.
             let _ = writeln!(
@@ -53,17 +78,37 @@ pub(crate) async fn gateway(faulty: &Faulty, scenario: &str, closed: SocketAddr)
         }
     }
     yaml.push_str("virtual_models:\n");
-    for kind in KINDS {
-        let target = |name: &str, model: &str| format!("{{ endpoint: {name}-{}, model: \"chaos/{model}\" }}", kind.name());
-        let (bad, good) = (target("bad", scenario), target("good", "n:3"));
-        for (targets, list, retry) in [
-            (Targets::One, bad.clone(), "attempts: 2"),
-            (Targets::Two, format!("{bad}, {good}"), "attempts: 2"),
-            (Targets::TwoAfterSend, format!("{bad}, {good}"), "attempts: 2, after_send: true"),
-        ] {
-            let name = model(kind, targets);
-            let _ = writeln!(yaml, "  - {{ name: {name}, targets: [{list}], retry: {{ {retry} }} }}");
+    for Model { name, kind, first, second, retry } in models {
+        let kind = kind.name();
+        let mut targets = format!("{{ endpoint: bad-{kind}, model: \"chaos/{first}\" }}");
+        if let Some(second) = second {
+            let _ = write!(targets, ", {{ endpoint: good-{kind}, model: \"chaos/{second}\" }}");
         }
+        let _ = writeln!(yaml, "  - {{ name: {name}, targets: [{targets}], retry: {{ attempts: 2{retry} }} }}");
     }
     TestGateway::start(&yaml).await
+}
+
+/// A number from an environment variable.
+pub(crate) fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok().map(|text| text.parse().unwrap())
+}
+
+/// Numbers that look random and are the same in each run (splitmix64).
+pub(crate) struct Dice(pub(crate) u64);
+
+impl Dice {
+    /// A number below `sides`.
+    pub(crate) fn below(&mut self, sides: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (z ^ (z >> 31)) % sides
+    }
+
+    /// One of these.
+    pub(crate) fn pick<T: Copy>(&mut self, from: &[T]) -> T {
+        from[usize::try_from(self.below(from.len() as u64)).unwrap()]
+    }
 }

@@ -83,6 +83,12 @@ impl Client {
 
     /// A request of one user message.
     pub fn request(self, model: &str, stream: bool, prompt: &str) -> ClientRequest {
+        let (path, body) = self.ask(model, stream, prompt);
+        ClientRequest::post(path).json(&body)
+    }
+
+    /// Path and body of such a request.
+    pub fn ask(self, model: &str, stream: bool, prompt: &str) -> (&'static str, Value) {
         let messages = json!([{"role": "user", "content": prompt}]);
         let (path, mut body) = match self {
             Self::Chat => ("/v1/chat/completions", json!({"messages": messages})),
@@ -94,7 +100,7 @@ impl Client {
         };
         body["model"] = json!(model);
         body["stream"] = json!(stream);
-        ClientRequest::post(path).json(&body)
+        (path, body)
     }
 }
 

@@ -69,7 +69,24 @@ impl Script {
             content = content.header("content-encoding", "gzip");
         }
         script.body(&content, scenario);
+        // What comes too much must come with the rest: else a client may have taken up the connection again.
+        if scenario.has("trailing_garbage") || scenario.has("cl_short") {
+            script.in_one_go();
+        }
         script
+    }
+
+    /// Joins all that is sent.
+    fn in_one_go(&mut self) {
+        let (mut sent, mut rest) = (Vec::new(), Vec::new());
+        for op in self.ops.drain(..) {
+            match op {
+                Op::Send(bytes) => sent.extend_from_slice(&bytes),
+                other => rest.push(other),
+            }
+        }
+        self.ops.push(Op::Send(sent.into()));
+        self.ops.extend(rest);
     }
 
     /// What happens instead of the head, if anything does.

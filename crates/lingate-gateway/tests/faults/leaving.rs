@@ -1,0 +1,92 @@
+//! Clients that leave at any moment: the upstream's connection ends with theirs, and nothing is tried again.
+//!
+//! `LINGATE_LEAVES=1000` says how many leave, and makes 100 ms a limit for each of them.
+
+use crate::setup::{Dice, KINDS, Model, number, start};
+use lingate_testkit::faulty::reader::Client;
+use lingate_testkit::faulty::{Ended, Tag};
+use lingate_testkit::{Faulty, RawClient};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+/// How many leave unless told otherwise.
+const LEAVES: u64 = 50;
+/// How many are there at once.
+const AT_ONCE: usize = 8;
+/// The bar: so soon the upstream's connection must end.
+const PROMPT: Duration = Duration::from_millis(100);
+/// What a machine under load may take at worst.
+const GUARD: Duration = Duration::from_secs(2);
+
+/// Upstreams that are not through before their client leaves: before the head, after it, in a stream, in a whole body.
+const SLOW: [&str; 5] = ["latency:20000", "ttft:20000", "n:100+itl:20", "n:300+itl:5", "hang_after:2"];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_upstream_is_left_with_the_client() {
+    let asked = number("LINGATE_LEAVES");
+    let faulty = Arc::new(Faulty::start().await);
+    let models: Vec<Model> = KINDS
+        .into_iter()
+        .flat_map(|kind| {
+            SLOW.iter().enumerate().map(move |(number, scenario)| Model {
+                name: format!("slow-{}-{number}", kind.name()),
+                kind,
+                first: (*scenario).to_owned(),
+                second: Some("ok"),
+                retry: ", after_send: true",
+            })
+        })
+        .collect();
+    let gateway = start("", &faulty.url(""), &faulty.url(""), false, &models).await;
+    let (places, mut leaving) = (Arc::new(Semaphore::new(AT_ONCE)), JoinSet::new());
+    for number in 0..asked.unwrap_or(LEAVES) {
+        let place = places.clone().acquire_owned().await.unwrap();
+        let model = Dice(number).pick(&models.iter().map(|model| model.name.as_str()).collect::<Vec<_>>()).to_owned();
+        let (faulty, address) = (faulty.clone(), gateway.address);
+        leaving.spawn(async move {
+            let took = leave(&faulty, address, &model, number).await;
+            drop(place);
+            took
+        });
+    }
+    let mut times = leaving.join_all().await;
+    times.sort();
+    let at = |share: usize| times[(times.len() - 1) * share / 100];
+    let late = times.iter().filter(|took| **took > PROMPT).count();
+    println!(
+        "{} clients left; the upstream's connection ended after: median {:?}, 90 % {:?}, 99 % {:?}, most {:?}; {late} over {PROMPT:?}",
+        times.len(), at(50), at(90), at(99), at(100)
+    );
+    assert!(at(50) < PROMPT && at(100) < GUARD, "{times:?}");
+    assert!(asked.is_none() || late == 0, "{late} upstream calls went on for longer than {PROMPT:?}");
+}
+
+/// One client: it asks, is heard by the upstream, waits for a moment, and goes. How long the upstream's connection
+/// lived on.
+async fn leave(faulty: &Faulty, gateway: std::net::SocketAddr, model: &str, number: u64) -> Duration {
+    let mut dice = Dice(number ^ 0xace5);
+    let tag = Tag::new(&format!("left{number}"));
+    // A whole answer of many words would be through before its client leaves.
+    let stream = dice.below(2) == 0 || model.ends_with("-2") || model.ends_with("-3");
+    let (path, body) = dice.pick(&Client::ALL).ask(model, stream, &tag.prompt());
+    let body = body.to_string();
+    let mut client = RawClient::connect(gateway).await;
+    let head = format!("POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-length: {}\r\n\r\n", body.len());
+    client.send(head + &body).await.unwrap();
+    faulty.when(tag.name(), "the request", |records| (!records.is_empty()).then_some(())).await;
+    tokio::time::sleep(Duration::from_micros(dice.below(150_000))).await;
+    let left = Instant::now();
+    // In order or by a reset: a client that is killed and one that is closed.
+    if dice.below(2) == 0 { client.reset() } else { drop(client) }
+    let ended = faulty.when(tag.name(), "the end of the upstream's connection", |records| records[0].at).await;
+    let records = faulty.records(tag.name());
+    assert_eq!(records[0].ended, Ended::Client, "{model}: the upstream was not through");
+    assert_eq!(records.len(), 1, "{model}: nothing is tried for a client that left");
+    let took = ended.saturating_duration_since(left);
+    if took > PROMPT {
+        println!("{took:?}: {model}, {path}, stream {stream}, {} words", records[0].words);
+    }
+    took
+}
