@@ -10,5 +10,6 @@ mod support;
 mod leaving;
 mod load;
 mod matrix;
+mod page;
 mod pending;
 mod setup;

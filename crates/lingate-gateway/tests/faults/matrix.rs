@@ -5,7 +5,7 @@
 use crate::pending::pending;
 use crate::setup::{KINDS, PASSWORD, UPSTREAM_KEY, gateway, model};
 use crate::support::TestGateway;
-use lingate_testkit::faulty::expect::{Cell, Expected, FAULTS, Fault, Finish, Targets, Text, expect};
+use lingate_testkit::faulty::expect::{Cell, Expected, Fault, Finish, Targets, Text, expect, faults};
 use lingate_testkit::faulty::reader::{Client, Ending, read};
 use lingate_testkit::faulty::Tag;
 use lingate_testkit::{Answer, Faulty, refused_addr};
@@ -37,7 +37,7 @@ async fn every_fault_is_met_as_the_table_says() {
     let (mut playing, mut verdicts) = (JoinSet::new(), Vec::new());
     let only = std::env::var("LINGATE_FAULTS").unwrap_or_default();
     let closed = refused_addr().await;
-    for (row, fault) in FAULTS.iter().enumerate() {
+    for (row, fault) in faults().enumerate() {
         let cells: Vec<_> = cells(fault).filter(|(cell, _)| name(cell).contains(&only)).collect();
         if cells.is_empty() {
             continue;

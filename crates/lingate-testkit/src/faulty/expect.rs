@@ -282,13 +282,13 @@ const LATE: Outcome = Refused(&[504], AfterSend);
 const NO_API: Outcome = Refused(&[502], Unavailable);
 const TOLD_FIRST: Outcome = Refused(&[500, 502], Unavailable);
 
-/// All faults.
+/// All faults, in groups.
 #[rustfmt::skip]
-pub static FAULTS: &[Fault] = &[
+pub static GROUPS: &[(&str, &[Fault])] = &[("Nothing", &[
     both("ok", Whole, "answers as it should"),
     both("latency:30", Whole, "answers late, but in time"),
     of_stream(Only::All, "ttft:30+itl:15", Whole, "sends its words slowly"),
-    // The connection.
+]), ("The connection", &[
     both("refuse", Refused(&[502], Connect), "refuses connections"),
     both("reset_before_head", BROKEN, "resets the connection instead of answering"),
     both("eof_before_head", BROKEN, "closes the connection instead of answering"),
@@ -309,7 +309,7 @@ pub static FAULTS: &[Fault] = &[
     both("bad_status_line", BROKEN, "does not speak HTTP"),
     both("hdr_many", BROKEN, "sends 300 headers"),
     both("hdr_huge", BROKEN, "sends a header of 1 MiB"),
-    // Statuses.
+]), ("Statuses", &[
     both("redirect:302", NO_API, "redirects (302)"),
     both("redirect:307", NO_API, "redirects (307)"),
     both("redirect:308", NO_API, "redirects (308)"),
@@ -342,7 +342,7 @@ pub static FAULTS: &[Fault] = &[
     both("status:500+gzip", Refused(&[500], Unavailable), "answers 500, compressed"),
     both("status:502,body=html", Refused(&[502], Unavailable), "answers 502 with a proxy's web page"),
     both("secret_echo", Refused(&[400], Theirs), "repeats the credential in an error and a header"),
-    // The same after a sign of life, which commits a stream's head.
+]), ("After a sign of life", &[
     of_each("latency:250", Whole, Whole, "answers after a sign of life"),
     of_each("latency:250+status:503", Refused(&[503, 529], Unavailable), Told(0), "answers 503 after a sign of life"),
     of_each("latency:250+status:429,ra=seconds", Refused(&[429], Busy), Told(0), "answers 429 after a sign of life"),
@@ -350,7 +350,7 @@ pub static FAULTS: &[Fault] = &[
     of_each("latency:250+html200", NO_API, Told(0), "answers with a web page after a sign of life"),
     of_each("latency:250+err200", TOLD_FIRST, Told(0), "answers 200 with an error after a sign of life"),
     of_each("latency:250+eof_after:2", BROKEN, Told(2), "closes in the middle, after a sign of life"),
-    // Content.
+]), ("Content", &[
     both("html200", NO_API, "answers 200 with a web page"),
     both("html200:ct=json", NO_API, "answers 200 with a web page that calls itself JSON"),
     both("err200", TOLD_FIRST, "answers 200 with an error"),
@@ -365,7 +365,7 @@ pub static FAULTS: &[Fault] = &[
     Fault { does: "streams where a whole answer was asked for", scenario: "stream_for_json", only: Only::All, whole: Some(Whole), stream: None },
     of_stream(Only::All, "json_for_stream", Whole, "answers whole where a stream was asked for"),
     of_stream(Only::Sse, "sse_as_json", Whole, "calls a stream JSON"),
-    // Streams.
+]), ("Streams", &[
     of_stream(Only::All, "err_first_event", TOLD_FIRST, "begins a stream with an error"),
     of_stream(Only::All, "err_event_after:2", Told(2), "sends an error in the middle of a stream"),
     of_stream(Only::Sse, "no_done", Whole, "leaves the terminator out, behind a finish reason"),
@@ -387,7 +387,7 @@ pub static FAULTS: &[Fault] = &[
     of_stream(Only::Ndjson, "ndjson_no_lf", Whole, "leaves the last line's end out"),
     of_stream(Only::Ndjson, "ndjson_two", NO_API, "puts several objects on a line"),
     of_stream(Only::All, "hugeline:1", Told(1), "sends a line that does not end"),
-    // Semantics.
+]), ("Meaning", &[
     both("role_only", Nothing, "answers without a word"),
     Fault { only: Only::AsItIs, ..both("usage:none", Whole, "counts no tokens") },
     Fault { only: Only::AsItIs, ..both("usage:absurd", Whole, "counts more tokens than there can be") },
@@ -397,9 +397,9 @@ pub static FAULTS: &[Fault] = &[
     of_stream(Only::All, "delta_quirks", Whole, "sends empty pieces, repeated roles and unknown members"),
     of_stream(Only::OpenAi, "empty_choices", Whole, "sends chunks without choices"),
     Fault { only: Only::AsItIs, ..both("null_fields", Whole, "says nothing as null") },
-    // Attempts.
+]), ("Attempts", &[
     both("seq:[status:503|ok]", Again, "refuses once and answers the second time"),
-    // Jobs.
+]), ("Jobs", &[
     job("job:failed", Refused(&[500, 502], Unavailable), "says that the job failed"),
     job("job:cancelled", Refused(&[502, 503], Unavailable), "says that the job was cancelled"),
     job("job:timed_out", Refused(&[504], Unavailable), "says that the job took too long"),
@@ -408,4 +408,9 @@ pub static FAULTS: &[Fault] = &[
     job("job:404", Refused(&[502], AfterSend), "forgets the job"),
     job("job:badid", Refused(&[502], AfterSend), "gives an id that is a path"),
     job("job:twice", Whole, "gives the same pieces twice"),
-];
+])];
+
+/// All faults.
+pub fn faults() -> impl Iterator<Item = &'static Fault> {
+    GROUPS.iter().flat_map(|(_, faults)| *faults)
+}
