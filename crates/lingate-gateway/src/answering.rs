@@ -2,7 +2,6 @@
 
 use crate::body::Body;
 use crate::error::Failure;
-use crate::ingress::body::has_encoding;
 use crate::ingress::request_id::RequestId;
 use crate::outgoing::Outgoing;
 use crate::pump::{Pump, Sink, Source, Stop, Way, from_upstream, stamp};
@@ -128,7 +127,7 @@ async fn read(
     if is_html(&answer.parts.headers) {
         return Err(not_an_api());
     }
-    if has_encoding(&answer.parts.headers) {
+    if crate::ingress::body::has_encoding(&answer.parts.headers) {
         return Err(coded());
     }
     let streamed = is_stream(&answer.parts.headers, outgoing);
@@ -301,6 +300,12 @@ fn has_content(events: &[Event]) -> bool {
     })
 }
 
+/// A compressed answer: none is asked for, and none is read.
+fn coded() -> Failure {
+    let message = "the upstream answered in a content coding that was not asked for";
+    Failure { error: ApiError::upstream(message).with_code("upstream_encoding"), ..not_an_api() }
+}
+
 fn no_content() -> Failure {
     let error = ApiError::upstream("the upstream gave an empty answer").with_code("empty_answer");
     Failure { try_next: true, ..Failure::of(error) }
@@ -308,13 +313,6 @@ fn no_content() -> Failure {
 
 pub(crate) fn not_an_api() -> Failure {
     let error = ApiError::upstream("the upstream answered with a web page, not an API").with_code("upstream_not_api");
-    Failure { try_next: true, ..Failure::of(error) }
-}
-
-/// A compressed answer: none is asked for, and none is read.
-fn coded() -> Failure {
-    let error = ApiError::upstream("the upstream answered in a content coding that was not asked for")
-        .with_code("upstream_encoding");
     Failure { try_next: true, ..Failure::of(error) }
 }
 
@@ -338,7 +336,7 @@ pub(crate) async fn refusal(dialect: &dyn Dialect, max_error_body: u64, answer: 
         return Failure { try_next: true, ..Failure::of(error) };
     }
     // What is compressed cannot be read, and the status says enough.
-    let coded = has_encoding(&answer.parts.headers);
+    let coded = crate::ingress::body::has_encoding(&answer.parts.headers);
     let body = if coded { Bytes::new() } else { answer.body.collect(max_error_body).await.unwrap_or_default() };
     let mut error = dialect.decode_error(status, &body);
     if status == 401 {

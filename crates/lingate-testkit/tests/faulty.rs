@@ -2,8 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use lingate_testkit::faulty::expect::faults;
 use lingate_testkit::faulty::reader::{Client, Ending, read};
+use lingate_testkit::faulty::table::faults;
 use lingate_testkit::faulty::{Ended, Scenario, TOLD, Tag};
 use lingate_testkit::raw_client::Closed;
 use lingate_testkit::{Faulty, RawClient};
@@ -95,7 +95,8 @@ async fn bodies_that_break_off() {
 async fn statuses_and_content() {
     let faulty = Faulty::start().await;
     let asked = |model: &'static str, stream| {
-        let request = Client::Chat.request(model, stream, &Tag::new("s").prompt()).header("authorization", "Bearer k-7");
+        let request =
+            Client::Chat.request(model, stream, &Tag::new("s").prompt()).header("authorization", "Bearer k-7");
         let to = faulty.addr();
         async move { request.send(to).await.unwrap() }
     };
@@ -190,6 +191,10 @@ async fn jobs_go_through_their_states() {
         let text = &last["output"][0]["choices"][0]["message"]["content"];
         assert_eq!(text.is_string(), end == "COMPLETED", "{last}");
     }
-    assert!(!faulty.job_cancelled("job"));
     assert_eq!(get("/v2/e/status/nope".to_owned()).await.status, 404);
+    assert!(faulty.records("job").iter().all(|record| record.cancelled.is_none()));
+    let last = faulty.requests() - 1;
+    let cancelled = lingate_testkit::ClientRequest::post(&format!("/v2/e/cancel/job-{last}"));
+    assert_eq!(cancelled.send(faulty.addr()).await.unwrap().json()["status"], "CANCELLED");
+    assert!(faulty.records("job").last().unwrap().cancelled.is_some());
 }

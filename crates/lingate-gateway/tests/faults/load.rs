@@ -2,7 +2,7 @@
 //!
 //! `LINGATE_LOAD=100000` says how many requests there are.
 
-use crate::setup::{Dice, KINDS, Model, number, start};
+use crate::setup::{Dice, Model, kinds, number, start};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1::{SendRequest, handshake};
@@ -42,6 +42,7 @@ const SCENARIOS: [&str; 8] = [
 /// What all clients have in common.
 struct Load {
     faulty: Faulty,
+    kinds: Vec<Kind>,
     gateway: SocketAddr,
     next: AtomicU64,
     count: u64,
@@ -52,7 +53,8 @@ struct Load {
 async fn every_answer_is_its_own() {
     let started = Instant::now();
     let faulty = Faulty::start().await;
-    let models: Vec<Model> = KINDS
+    let models: Vec<Model> = kinds()
+        .await
         .into_iter()
         .flat_map(|kind| {
             SCENARIOS.iter().enumerate().map(move |(number, scenario)| Model {
@@ -67,6 +69,7 @@ async fn every_answer_is_its_own() {
     let gateway = start("", &faulty.url(""), &faulty.url(""), false, &models).await;
     let load = Arc::new(Load {
         faulty,
+        kinds: kinds().await,
         gateway: gateway.address,
         next: AtomicU64::new(0),
         count: number("LINGATE_LOAD").unwrap_or(REQUESTS),
@@ -111,7 +114,7 @@ async fn ask_on(load: Arc<Load>) -> Vec<String> {
 async fn ask(load: &Load, mut connection: Connection, number: u64) -> Result<Option<Connection>, String> {
     let mut dice = Dice(number);
     let scenario = usize::try_from(dice.below(SCENARIOS.len() as u64)).unwrap();
-    let (kind, client, stream) = (dice.pick(&KINDS), dice.pick(&Client::ALL), dice.below(2) == 0);
+    let (kind, client, stream) = (dice.pick(&load.kinds), dice.pick(&Client::ALL), dice.below(2) == 0);
     let leaves = dice.below(LEAVES) == 0;
     let tag = Tag::new(&format!("n{number}"));
     let what = format!("{} / {} / {} / {stream}", SCENARIOS[scenario], kind.name(), client.name());
@@ -120,7 +123,10 @@ async fn ask(load: &Load, mut connection: Connection, number: u64) -> Result<Opt
     if leaves {
         load.left.fetch_add(1, Ordering::Relaxed);
         let patience = Duration::from_micros(dice.below(12_000));
-        return leave(asking, patience, dice.below(4), &tag).await.map_err(|why| format!("{what}: {why}")).map(|()| None);
+        return leave(asking, patience, dice.below(4), &tag)
+            .await
+            .map_err(|why| format!("{what}: {why}"))
+            .map(|()| None);
     }
     let answer = collect(asking.await?).await;
     let seen = read(client, stream, &answer, kind.relays(client));

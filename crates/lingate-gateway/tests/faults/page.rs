@@ -1,13 +1,14 @@
 //! `docs/faults.md` is made of the table that the cells are played from. `UPDATE_GOLDEN=1` writes it anew.
 
-use lingate_testkit::faulty::expect::{Class, Fault, GROUPS, Only, Outcome};
+use lingate_testkit::faulty::expect::{Class, Fault, Only, Outcome};
+use lingate_testkit::faulty::table::GROUPS;
 use std::fmt::Write as _;
 use std::path::Path;
 
 const HEAD: &str = "\
 # Faults
 
-What a client gets when an upstream fails. Made of the table in `crates/lingate-testkit/src/faulty/expect.rs`, whose cells
+What a client gets when an upstream fails. Made of the table in `crates/lingate-testkit/src/faulty/table.rs`, whose cells
 `cargo test -p lingate-gateway --test faults` plays: each fault with each client dialect, as a stream and whole, before each kind of backend,
 with and without another target. Do not edit it; `UPDATE_GOLDEN=1` and that command write it anew.
 
@@ -42,7 +43,8 @@ fn the_page_says_what_the_table_says() {
 fn page() -> String {
     let mut page = HEAD.to_owned();
     for (group, faults) in GROUPS {
-        let _ = write!(page, "\n## {group}\n\n| the upstream | whole answer | stream | elsewhere |\n|---|---|---|---|\n");
+        let _ =
+            write!(page, "\n## {group}\n\n| the upstream | whole answer | stream | elsewhere |\n|---|---|---|---|\n");
         for fault in *faults {
             let (whole, stream) = (fault.whole.map_or(String::new(), says), fault.stream.map_or(String::new(), says));
             let _ = writeln!(page, "| {}{} | {whole} | {stream} | {} |", fault.does, only(fault), elsewhere(fault));
@@ -81,7 +83,7 @@ fn says(outcome: Outcome) -> String {
 fn elsewhere(fault: &Fault) -> String {
     let tried = |outcome: Option<Outcome>| match outcome? {
         Outcome::Refused(_, Class::Connect | Class::Unavailable) => Some("**yes**"),
-        Outcome::Refused(_, Class::Busy) => Some("**yes**, but not the same once more"),
+        Outcome::Refused(_, Class::Busy | Class::Credential) => Some("**yes**, but not the same once more"),
         Outcome::Refused(_, Class::AfterSend) => Some("*sent*"),
         Outcome::Again => Some("**yes**"),
         _ => Some("–"),

@@ -1,13 +1,12 @@
 //! Cells whose expectation the gateway does not meet yet, and why. They are played all the same; those that have become
 //! green are counted, so that their line can go.
 
-use lingate_testkit::faulty::expect::{Cell, Class, Outcome, Targets};
+use lingate_testkit::faulty::expect::{Cell, Class, Outcome, Targets, outcome};
 
 /// Why this cell may fail for now.
 pub(crate) fn pending(cell: &Cell) -> Option<&'static str> {
     let scenario = cell.fault.scenario;
-    let outcome = if cell.stream { cell.fault.stream } else { cell.fault.whole };
-    let after_send = matches!(outcome, Some(Outcome::Refused(_, Class::AfterSend)));
+    let after_send = matches!(outcome(cell), Some(Outcome::Refused(_, Class::AfterSend)));
     if after_send && cell.targets == Targets::TwoAfterSend {
         return Some("`retry.after_send` has no effect yet");
     }

@@ -80,7 +80,8 @@ impl Form {
         match self {
             Self::Chat => {
                 let chunk = |part, choices: Value| frame(part, &self.chunk(said, &choices));
-                let choice = |delta: Value, finish: Value| json!([{"index": 0, "delta": delta, "finish_reason": finish}]);
+                let choice =
+                    |delta: Value, finish: Value| json!([{"index": 0, "delta": delta, "finish_reason": finish}]);
                 frames.push(chunk(Part::Opening, choice(json!({"role": "assistant", "content": ""}), Value::Null)));
                 frames.extend(words());
                 frames.push(chunk(Part::Finish, choice(json!({}), json!("stop"))));

@@ -26,6 +26,8 @@ const LOOKS: usize = 2;
 /// One job.
 #[derive(Debug, Clone)]
 struct Job {
+    /// The number of the request that submitted it.
+    number: usize,
     ask: Ask,
     scenario: Scenario,
     looks: usize,
@@ -53,7 +55,7 @@ impl Jobs {
         if jobs.len() == KEPT_MAX {
             jobs.clear();
         }
-        let mut job = Job { ask, scenario, looks: 0, cancelled: false, fetched: 0 };
+        let mut job = Job { number, ask, scenario, looks: 0, cancelled: false, fetched: 0 };
         let answer = if wait && end == "completed" {
             job.looks = LOOKS;
             job.status(&id)
@@ -64,33 +66,21 @@ impl Jobs {
         (200, answer)
     }
 
-    /// Looks at a job, fetches of its stream, or cancels it.
-    pub(super) fn call(&self, call: Call, id: &str) -> (u16, Value) {
+    /// Looks at a job, fetches of its stream, or cancels it: then the number of the request that submitted it, too.
+    pub(super) fn call(&self, call: Call, id: &str) -> (u16, Value, Option<usize>) {
         let mut jobs = self.jobs();
         let known = jobs.get_mut(id).filter(|job| end_of(&job.scenario) != "404");
-        let Some(job) = known else { return (404, json!({"error": "job not found"})) };
+        let Some(job) = known else { return (404, json!({"error": "job not found"}), None) };
+        job.looks += 1;
         match call {
             Call::Cancel => {
                 job.cancelled = true;
-                (200, json!({"id": id, "status": "CANCELLED"}))
+                (200, json!({"id": id, "status": "CANCELLED"}), Some(job.number))
             }
-            Call::Stream => {
-                job.looks += 1;
-                (200, job.stream(id))
-            }
-            Call::Run | Call::RunSync | Call::Status => {
-                job.looks += 1;
-                if end_of(&job.scenario) == "flap" && job.looks == 1 {
-                    return (502, json!({"error": "try again"}));
-                }
-                (200, job.status(id))
-            }
+            Call::Stream => (200, job.stream(id), None),
+            _ if end_of(&job.scenario) == "flap" && job.looks == 1 => (502, json!({"error": "try again"}), None),
+            Call::Run | Call::RunSync | Call::Status => (200, job.status(id), None),
         }
-    }
-
-    /// Whether a job of this tag was cancelled by its owner.
-    pub(super) fn cancelled(&self, tag: &str) -> bool {
-        self.jobs().values().any(|job| job.cancelled && job.ask.tag.name() == tag)
     }
 }
 

@@ -45,6 +45,8 @@ pub struct Record {
     pub came: Instant,
     /// When it ended.
     pub at: Option<Instant>,
+    /// When the job that it submitted was cancelled by its owner.
+    pub cancelled: Option<Instant>,
 }
 
 /// The log.
@@ -104,6 +106,13 @@ impl Log {
             record.ended = ended;
             record.at = Some(now);
         });
+        self.changed.send_replace(());
+    }
+
+    /// Notes that the job of a request was cancelled.
+    pub(super) fn cancelled(&self, number: usize) {
+        let now = Instant::now();
+        self.change(number, |record| record.cancelled = record.cancelled.or(Some(now)));
         self.changed.send_replace(());
     }
 

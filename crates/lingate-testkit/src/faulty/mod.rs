@@ -7,7 +7,7 @@
 //! messages, Ollama's chat and generate, Open WebUI's sign-in, RunPod's jobs.
 //!
 //! It writes HTTP/1.1 itself, so that broken framing can be produced, and keeps a log of its own ([`Record`]).
-//! [`expect`] is the table of what a gateway's client must get for each fault, [`reader`] a strict client.
+//! [`table`] has the faults, [`expect`] says what a gateway's client must get for each, [`reader`] is a strict client.
 
 mod content;
 pub mod expect;
@@ -22,12 +22,14 @@ mod refusal;
 mod scenario;
 mod script;
 mod serve;
+pub mod table;
 mod tag;
 
 use std::{net::SocketAddr, sync::Arc};
 
 use tokio::{net::TcpListener, task::JoinHandle};
 
+use self::serve::{Shared, accept};
 pub use self::{
     form::Form,
     log::{Ended, Record},
@@ -35,7 +37,6 @@ pub use self::{
     scenario::{Act, Scenario, VERBS},
     tag::{Count, Tag},
 };
-use self::serve::{Shared, accept};
 use crate::patience::sure;
 
 /// A faulty upstream on a loopback port of its own. Dropping it closes its listener and all its connections.
@@ -88,11 +89,6 @@ impl Faulty {
     /// How many connections are open.
     pub fn open_connections(&self) -> u64 {
         self.shared.log.counts().2
-    }
-
-    /// Whether a job with this tag was cancelled by who submitted it.
-    pub fn job_cancelled(&self, tag: &str) -> bool {
-        self.shared.jobs.cancelled(tag)
     }
 }
 

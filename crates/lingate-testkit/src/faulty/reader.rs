@@ -147,7 +147,9 @@ fn error_of(client: Client, body: &Value) -> Option<Ending> {
     let message = text(&error["message"])?;
     let kind = text(&error["type"]);
     match client {
-        Client::Messages => (body["type"] == "error" && kind.is_some()).then_some(Ending::Error { message, code: None }),
+        Client::Messages => {
+            (body["type"] == "error" && kind.is_some()).then_some(Ending::Error { message, code: None })
+        }
         _ => {
             let whole = kind.is_some() && error.get("param").is_some() && error.get("code").is_some();
             whole.then(|| Ending::Error { message, code: text(&error["code"]) })

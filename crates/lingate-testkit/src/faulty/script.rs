@@ -32,8 +32,8 @@ pub(super) enum Op {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Script {
     pub(super) ops: Vec<Op>,
-    /// Whether each byte is written on its own.
-    pub(super) slice: bool,
+    /// The most bytes that are written in one go.
+    pub(super) slice: Option<usize>,
 }
 
 /// How a body's end is known.
@@ -55,9 +55,17 @@ impl Script {
         script
     }
 
+    /// The same, late if the scenario wants it.
+    pub(super) fn job(status: u16, body: &str, scenario: &Scenario) -> Self {
+        let mut script = Self::default();
+        script.ops.extend(millis(scenario, "latency").map(Op::Wait));
+        script.body(&Content::whole(status, "application/json", body), &Scenario::default());
+        script
+    }
+
     /// What is done for a request to a model.
     pub(super) fn of(ask: &Ask, scenario: &Scenario) -> Self {
-        let mut script = Self { slice: scenario.has("slice"), ..Self::default() };
+        let mut script = Self { slice: scenario.get("slice").map(|act| act.number(1).max(1)), ..Self::default() };
         if let Some(op) = script.before_head(scenario) {
             script.ops.push(op);
             return script;
@@ -91,8 +99,7 @@ impl Script {
 
     /// What happens instead of the head, if anything does.
     fn before_head(&mut self, scenario: &Scenario) -> Option<Op> {
-        let pause = |verb: &str| scenario.get(verb).map(|act| Duration::from_millis(act.number(10) as u64));
-        self.ops.extend(pause("latency").map(Op::Wait));
+        self.ops.extend(millis(scenario, "latency").map(Op::Wait));
         if scenario.has("early_hints") {
             self.send("HTTP/1.1 103 Early Hints\r\nlink: </x>; rel=preload\r\n\r\n");
         }
@@ -125,14 +132,13 @@ impl Script {
         if scenario.has("eof_after_head") {
             return self.ops.push(Op::Close);
         }
-        let millis = |verb: &str| scenario.get(verb).map(|act| Duration::from_millis(act.number(10) as u64));
-        self.ops.extend(millis("ttft").map(Op::Wait));
+        self.ops.extend(millis(scenario, "ttft").map(Op::Wait));
         let cut = Cut::of(content, scenario);
         for (number, piece) in content.pieces.iter().enumerate() {
             if cut.as_ref().is_some_and(|cut| cut.at == number) {
                 break;
             }
-            self.ops.extend(millis("itl").filter(|_| piece.word && number > 0).map(Op::Wait));
+            self.ops.extend(millis(scenario, "itl").filter(|_| piece.word && number > 0).map(Op::Wait));
             self.piece(piece, framing);
         }
         match cut {
@@ -178,6 +184,11 @@ impl Script {
     }
 }
 
+/// The milliseconds of a verb; 10 if it does not say.
+fn millis(scenario: &Scenario, verb: &str) -> Option<Duration> {
+    scenario.get(verb).map(|act| Duration::from_millis(act.number(10) as u64))
+}
+
 /// Where a body is cut short, and how.
 struct Cut {
     /// The first piece that is not sent.
@@ -189,7 +200,8 @@ struct Cut {
 impl Cut {
     /// Streams are cut behind so many words, whole bodies in their middle.
     fn of(content: &Content, scenario: &Scenario) -> Option<Self> {
-        let ways = [("hang_after", Op::Hang), ("reset_after", Op::Reset), ("eof_after", Op::Close), ("bad_chunk", Op::Close)];
+        let ways =
+            [("hang_after", Op::Hang), ("reset_after", Op::Reset), ("eof_after", Op::Close), ("bad_chunk", Op::Close)];
         let (act, op) = ways.into_iter().find_map(|(verb, op)| Some((scenario.get(verb)?, op)))?;
         let mut words = content.pieces.iter().enumerate().filter(|(_, piece)| piece.word).map(|(at, _)| at + 1);
         let at = if content.stream { words.nth(act.number(2).saturating_sub(1)) } else { Some(1) };

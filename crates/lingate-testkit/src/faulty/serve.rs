@@ -110,9 +110,15 @@ fn plan(request: &RawRequest, connection: u64, shared: &Shared) -> (Option<usize
     let credential = header("authorization").or(header("x-api-key")).unwrap_or_default();
     let (form, job) = match Persona::of(&request.target) {
         Persona::Model(form) => (form, None),
-        Persona::Job(call @ (Call::Run | Call::RunSync), _) => (Form::Chat, Some(call)),
+        Persona::Job(call @ (Call::Run | Call::RunSync), _) => {
+            let completion = text.contains("\"openai_route\":\"/v1/completions\"");
+            (if completion { Form::Completions } else { Form::Chat }, Some(call))
+        }
         Persona::Job(call, id) => {
-            let (status, body) = shared.jobs.call(call, &id);
+            let (status, body, cancelled) = shared.jobs.call(call, &id);
+            if let Some(number) = cancelled {
+                shared.log.cancelled(number);
+            }
             return (None, Script::json(status, &body.to_string()));
         }
         Persona::SignIn => return (None, Script::json(200, &session(shared.log.sign_in()))),
@@ -129,14 +135,15 @@ fn plan(request: &RawRequest, connection: u64, shared: &Shared) -> (Option<usize
         ended: Ended::Open,
         came: std::time::Instant::now(),
         at: None,
+        cancelled: None,
     };
     let (number, before) = shared.log.came(record);
     let script = match scenario_of(&text).and_then(|scenario| scenario.at(before)) {
         // No status that a gateway would take for a fault of the upstream: the test is wrong.
         Err(why) => Script::json(418, &form.error(&why).to_string()),
-        Ok(scenario) if job.is_some() && !scenario.has("status") && !scenario.has("latency") => {
-            let (status, body) = shared.jobs.submit(number, ask, scenario, job == Some(Call::RunSync));
-            Script::json(status, &body.to_string())
+        Ok(scenario) if job.is_some() && !scenario.has("status") => {
+            let (status, body) = shared.jobs.submit(number, ask, scenario.clone(), job == Some(Call::RunSync));
+            Script::job(status, &body.to_string(), &scenario)
         }
         Ok(scenario) => Script::of(&ask, &scenario),
     };
@@ -170,16 +177,12 @@ async fn run(to: &mut OwnedWriteHalf, script: Script, words: impl Fn(usize)) -> 
     let mut count = 0;
     for op in script.ops {
         match op {
-            Op::Send(bytes) if script.slice => {
-                for byte in bytes {
-                    to.write_all(&[byte]).await?;
+            Op::Send(bytes) => {
+                for piece in bytes.chunks(script.slice.unwrap_or(usize::MAX)) {
+                    to.write_all(piece).await?;
+                    // Let the reader see this piece on its own where it is quick enough.
                     tokio::task::yield_now().await;
                 }
-            }
-            Op::Send(bytes) => {
-                to.write_all(&bytes).await?;
-                // Let the reader see this piece on its own where it is quick enough.
-                tokio::task::yield_now().await;
             }
             Op::Word => {
                 count += 1;
