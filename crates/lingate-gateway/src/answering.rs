@@ -136,6 +136,9 @@ async fn read(
     if is_html(&answer.parts.headers) {
         return Err(not_an_api());
     }
+    if crate::ingress::body::has_encoding(&answer.parts.headers) {
+        return Err(coded());
+    }
     let streamed = is_stream(&answer.parts.headers, outgoing);
     let first_token = answer.parts.extensions.get::<FirstToken>().copied();
     if streamed && client.stream {
@@ -323,6 +326,12 @@ fn has_content(events: &[Event]) -> bool {
     })
 }
 
+/// A compressed answer: none is asked for, and none is read.
+fn coded() -> Failure {
+    let message = "the upstream answered in a content coding that was not asked for";
+    Failure { error: ApiError::upstream(message).with_code("upstream_encoding"), ..not_an_api() }
+}
+
 fn no_content() -> Failure {
     let error = ApiError::upstream("the upstream gave an empty answer").with_code("empty_answer");
     Failure::new(Class::Empty, error)
@@ -346,12 +355,15 @@ pub(crate) async fn refusal(dialect: &dyn Dialect, max_error_body: u64, answer: 
         let error = ApiError::upstream("the upstream answered with a redirect").with_code("upstream_redirect");
         return Failure::new(Class::NotAnApi, error);
     }
-    if answer.parts.status.is_success() {
+    if !(400..600).contains(&status) {
+        // Only errors are passed on: a client that gets 101 would take the connection for something else.
         let message = format!("the upstream answered with status {status}");
         let error = ApiError::upstream(message).with_code("upstream_not_api");
         return Failure::new(Class::NotAnApi, error);
     }
-    let body = answer.body.collect(max_error_body).await.unwrap_or_default();
+    // What is compressed cannot be read, and the status says enough.
+    let coded = crate::ingress::body::has_encoding(&answer.parts.headers);
+    let body = if coded { Bytes::new() } else { answer.body.collect(max_error_body).await.unwrap_or_default() };
     let mut error = dialect.decode_error(status, &body);
     if status == 401 {
         // The client's own key is fine; the credential that was refused is the gateway's.

@@ -4,5 +4,5 @@ mod read;
 mod serve;
 mod write;
 
-pub(crate) use read::find;
+pub(crate) use read::{Incoming as RawRequest, NoRequest, find, request as read_request};
 pub(crate) use serve::{Fate, Serve, Server};

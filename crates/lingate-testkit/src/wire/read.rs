@@ -20,16 +20,16 @@ pub(crate) fn find(hay: &[u8], needle: &[u8]) -> Option<usize> {
 }
 
 /// One request as it came over the wire.
-pub(super) struct Incoming {
-    pub(super) method: Method,
+pub(crate) struct Incoming {
+    pub(crate) method: Method,
     /// The request target as sent, with the query.
-    pub(super) target: String,
-    pub(super) headers: HeaderMap,
-    pub(super) body: Bytes,
+    pub(crate) target: String,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
 }
 
 /// How a read ended that brought no request.
-pub(super) enum NoRequest {
+pub(crate) enum NoRequest {
     /// The client closed between two requests.
     Closed,
     /// The client went away, or broke the protocol, inside a request.
@@ -47,7 +47,7 @@ fn broken(why: &str) -> NoRequest {
 }
 
 /// Reads the next request; bytes beyond it stay in `buffer`. Answers `Expect: 100-continue` itself.
-pub(super) async fn request(
+pub(crate) async fn request(
     from: &mut OwnedReadHalf,
     to: &mut OwnedWriteHalf,
     buffer: &mut BytesMut,

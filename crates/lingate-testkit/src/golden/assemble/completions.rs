@@ -9,6 +9,9 @@ pub(super) fn assemble(events: &[&Value]) -> Assembled {
     let (mut content, mut finish_reason, mut usage) = (String::new(), Value::Null, Value::Null);
     let (mut done, mut error, mut faults) = (false, Value::Null, Vec::new());
     for event in events {
+        if done {
+            faults.push("event after [DONE]".to_owned());
+        }
         if is_done(event) {
             done = true;
             continue;
