@@ -31,6 +31,7 @@ mod routing_circuit;
 mod routing_hedge;
 mod routing_order;
 mod runpod;
+mod runpod_after_send;
 mod runpod_live;
 mod seed_ollama;
 mod seed_openai;

@@ -2,7 +2,6 @@
 //!
 //! `LINGATE_FAULTS` limits a run by hand to the cells whose names contain it.
 
-use crate::pending::pending;
 use crate::setup::{PASSWORD, UPSTREAM_KEY, gateway, kinds, model};
 use crate::support::TestGateway;
 use lingate_testkit::faulty::Tag;
@@ -26,7 +25,6 @@ const CELLS_MIN: usize = 800;
 /// What became of one cell.
 struct Verdict {
     name: String,
-    pending: Option<&'static str>,
     wrong: Result<(), String>,
 }
 
@@ -55,7 +53,7 @@ async fn every_fault_is_met_as_the_table_says() {
                     Err(_) => Err(format!("hung for {HUNG:?}")),
                 };
                 drop(place);
-                Verdict { name: name(&cell), pending: pending(&cell), wrong }
+                Verdict { name: name(&cell), wrong }
             });
         }
         while let Some(verdict) = playing.try_join_next() {
@@ -67,12 +65,9 @@ async fn every_fault_is_met_as_the_table_says() {
 }
 
 fn judge(verdicts: &[Verdict], took: Duration, all: bool) {
-    let count = |pending: bool, green: bool| {
-        verdicts.iter().filter(|v| v.pending.is_some() == pending && v.wrong.is_ok() == green).count()
-    };
-    let (green, pending, early) = (count(false, true), count(true, false), count(true, true));
-    println!("{green} cells green, {pending} pending, {early} pending but green, in {took:?}");
-    let wrong = verdicts.iter().filter(|verdict| verdict.pending.is_none() && verdict.wrong.is_err()).count();
+    let green = verdicts.iter().filter(|verdict| verdict.wrong.is_ok()).count();
+    let wrong = verdicts.len() - green;
+    println!("{green} cells green, {wrong} wrong, in {took:?}");
     assert!(wrong == 0, "{wrong} cells are not as the table says:\n{}", grouped(verdicts));
     assert!(!all || green >= CELLS_MIN, "{green} cells are too few");
 }
@@ -80,7 +75,7 @@ fn judge(verdicts: &[Verdict], took: Duration, all: bool) {
 /// What is wrong, each with the cells that it is true of.
 fn grouped(verdicts: &[Verdict]) -> String {
     let mut groups: BTreeMap<String, Vec<&Verdict>> = BTreeMap::new();
-    for verdict in verdicts.iter().filter(|verdict| verdict.pending.is_none()) {
+    for verdict in verdicts {
         let Err(why) = &verdict.wrong else { continue };
         let (scenario, targets) = (verdict.name.split(" / ").next(), verdict.name.rsplit(" / ").next());
         let why: String = why.split(';').next().unwrap_or_default().chars().filter(|c| !c.is_ascii_digit()).collect();
