@@ -20,7 +20,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 pub(crate) use breaker::Breaker;
 pub(crate) use conversation::key as conversation_key;
 pub(crate) use state::{ModelState, TargetState};
-pub(crate) use walk::{Asker, Turn, Walk};
+pub(crate) use walk::{Asker, Overtakable, Turn, Walk};
 
 /// What a name stands for.
 #[derive(Debug, Clone)]

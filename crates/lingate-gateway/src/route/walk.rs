@@ -5,6 +5,7 @@ use super::breaker::Probe;
 use super::circuit::Admits;
 use super::order::{Choice, Draw, order};
 use super::retry::{Again, Next, Situation, Verdict, decide};
+use super::state::TargetState;
 use super::{chance, retry_after};
 use crate::error::{Class, Failure};
 use crate::snapshot::{Target, VirtualModel};
@@ -346,7 +347,27 @@ fn begin_other(model: &VirtualModel, stops: &[Stop], now: Instant) -> Option<(us
     })
 }
 
+/// An attempt that one beside it may overtake.
+pub(crate) struct Overtakable {
+    state: Arc<TargetState>,
+    began: Instant,
+}
+
+impl Overtakable {
+    /// The other one, which began later, has begun to answer: this one is slower than that.
+    pub(crate) fn overtaken(&self) {
+        let now = Instant::now();
+        self.state.observe(now.saturating_duration_since(self.began), false, now);
+    }
+}
+
 impl Turn {
+    /// As one that may be overtaken, where there may be another one beside it.
+    pub(crate) fn overtakable(&self, model: &VirtualModel) -> Option<Overtakable> {
+        let began = self.began.filter(|_| model.config.hedge)?;
+        Some(Overtakable { state: model.targets[self.target].state.clone(), began })
+    }
+
     /// It begins only after a pause.
     #[must_use]
     pub(crate) fn after(self, pause: Duration) -> Self {
