@@ -262,22 +262,22 @@ pub(crate) fn after_failure(
     next
 }
 
-/// What came of the targets before.
+/// What came of the targets before. Boxed: most requests have none, and each has room for it.
 #[derive(Default)]
 pub(crate) struct Before {
-    refusal: Option<Failure>,
-    failed: Option<(usize, Failure)>,
+    refusal: Option<Box<Failure>>,
+    failed: Option<Box<(usize, Failure)>>,
 }
 
 impl Before {
     /// A target cannot take the request.
     pub(crate) fn refused(&mut self, refusal: Failure) {
-        self.refusal.get_or_insert(refusal);
+        self.refusal.get_or_insert_with(|| Box::new(refusal));
     }
 
     /// An attempt failed, and another one follows.
     pub(crate) fn failed(&mut self, target: usize, failure: Failure) {
-        self.failed = Some((target, failure));
+        self.failed = Some(Box::new((target, failure)));
     }
 
     /// No other target can take the request: after which pause the one that failed last is asked again.
@@ -290,15 +290,12 @@ impl Before {
         walk: &mut Walk,
         model: &VirtualModel,
     ) -> Result<Duration, Failure> {
-        match (self.failed.take(), self.refusal.take()) {
-            (Some((target, mut failure)), _) => match after_failure(exchange, walk, model, target, &mut failure) {
-                Some(pause) => {
-                    self.failed(target, failure);
-                    Ok(pause)
-                }
-                None => Err(failure),
-            },
-            (None, Some(refusal)) => Err(refusal),
+        match (&mut self.failed, self.refusal.take()) {
+            (Some(failed), _) => {
+                let (target, failure) = &mut **failed;
+                after_failure(exchange, walk, model, *target, failure).ok_or_else(|| failure.clone())
+            }
+            (None, Some(refusal)) => Err(*refusal),
             (None, None) => Err(ApiError::new(500, "no target was asked").into()),
         }
     }
