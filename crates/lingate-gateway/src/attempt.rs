@@ -8,7 +8,7 @@ use crate::error::Failure;
 use crate::outgoing::Outgoing;
 use crate::pump::{Silence, Stop, StopWatch, shutting_down, stamp};
 use crate::recorder::{Made, Recorder};
-use crate::route::Turn;
+use crate::route::{Overtakable, Turn};
 use crate::snapshot::VirtualModel;
 use crate::telemetry::Outcome;
 use bytes::Bytes;
@@ -83,12 +83,15 @@ impl Ended {
 pub(crate) struct Race {
     running: [Option<(usize, Running)>; 2],
     lost: Option<Ended>,
+    /// The first, for when the other one overtakes it.
+    first: Option<Overtakable>,
 }
 
 impl Race {
     /// Begins with one.
     pub(crate) fn new(attempt: Attempt) -> Self {
-        Self { running: [Some((attempt.turn.target, Box::pin(attempt.run()))), None], lost: None }
+        let first = attempt.turn.overtakable(&attempt.model);
+        Self { running: [Some((attempt.turn.target, Box::pin(attempt.run()))), None], lost: None, first }
     }
 
     /// Another one joins.
@@ -123,6 +126,9 @@ impl Race {
             // Before the other one is dropped, which else would speak for the request.
             recorder.speaks();
             recorder.attempted(made);
+        }
+        if let (0, Some(_), Some(first)) = (other, &self.running[0], &self.first) {
+            first.overtaken();
         }
         self.running[other] = None;
         winner.other = lost.and_then(|lost| Some((lost.target, lost.result.err()?)));

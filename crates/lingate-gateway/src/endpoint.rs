@@ -159,8 +159,7 @@ impl Endpoint {
         cache: &SealedCache,
         metrics: &Metrics,
     ) -> Result<Self, String> {
-        let backend = backend::backend(config)
-            .ok_or_else(|| format!("endpoints.{}.type: {} is not built yet", config.name, config.kind))?;
+        let backend = backend::backend(config);
         let root_url = api_root(config);
         let root = root_url.parse::<Uri>().map(|uri| uri.path().trim_end_matches('/').to_owned()).unwrap_or_default();
         let signs_in = config.email.is_some() && config.password.is_some() && config.api_key.is_none();

@@ -3,7 +3,7 @@
 use crate::answering::{Answered, Client, answer};
 use crate::attempt::{Attempt, Ended, Race, Waiting};
 use crate::body::Body;
-use crate::endpoint::EndpointCall;
+use crate::endpoint::{CallLimits, EndpointCall};
 use crate::error::Failure;
 use crate::headers;
 use crate::outgoing::{Incoming, Outgoing, prepare};
@@ -14,6 +14,7 @@ use crate::route::{self, Asker, Turn, Walk};
 use crate::snapshot::VirtualModel;
 use crate::telemetry::Outcome;
 use crate::told::{Told, tell_failure};
+use lingate_codec::ir::ApiError;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -58,11 +59,20 @@ impl<'a> Tries<'a> {
     pub(crate) async fn run(&self, recorder: &mut Option<Recorder>) -> Served {
         let mut walk = self.walk();
         let mut silence = self.client.keep_alive.filter(|_| self.client.stream).map(Silence::new);
-        let mut pause = Duration::ZERO;
+        let (mut pause, mut before) = (Duration::ZERO, Before::default());
         loop {
             let turn = walk.turn().after(pause);
             let (target, first) = (turn.target, turn.target);
-            let ready = self.ready(target)?;
+            let ready = match self.ready(target) {
+                Ok(ready) => ready,
+                Err(refusal) => {
+                    before.refused(refusal);
+                    if !walk.pass_by(turn, None) {
+                        pause = before.without_others(self.exchange, &mut walk, self.model)?;
+                    }
+                    continue;
+                }
+            };
             if let Some(recorder) = recorder {
                 recorder.attempt(Place { model: self.model.clone(), target });
             }
@@ -111,6 +121,7 @@ impl<'a> Tries<'a> {
             if let Some(recorder) = recorder {
                 recorder.attempted(Made { target, outcome: Outcome::Error, status: failure.error.status });
             }
+            before.failed(target, failure);
         }
     }
 
@@ -201,7 +212,10 @@ impl<'a> Tries<'a> {
         beside.timer = None;
         let Some(turn) = walk.hedge() else { return };
         // What the other target cannot take is not asked of it.
-        let Ok(ready) = self.ready(turn.target) else { return };
+        let Ok(ready) = self.ready(turn.target) else {
+            walk.is_unable(turn);
+            return;
+        };
         if let Some(twin) = &mut beside.twin {
             twin.attempt(Place { model: self.model.clone(), target: turn.target });
         }
@@ -238,11 +252,51 @@ pub(crate) fn after_failure(
     failure: &mut Failure,
 ) -> Option<Duration> {
     let tried = &model.targets[target];
-    let total = exchange.snapshot.config.timeouts_for(&tried.endpoint.config).total;
+    let of_endpoint = || exchange.snapshot.config.timeouts_for(&tried.endpoint.config).total;
+    let total = tried.limits.map_or_else(of_endpoint, CallLimits::total);
     let next = walk.failed(target, failure, exchange.started.elapsed(), total);
     if next.is_none() {
         walk.give_up(failure);
         tell_failure(failure, tried, walk.number());
     }
     next
+}
+
+/// What came of the targets before. Boxed: most requests have none, and each has room for it.
+#[derive(Default)]
+pub(crate) struct Before {
+    refusal: Option<Box<Failure>>,
+    failed: Option<Box<(usize, Failure)>>,
+}
+
+impl Before {
+    /// A target cannot take the request.
+    pub(crate) fn refused(&mut self, refusal: Failure) {
+        self.refusal.get_or_insert_with(|| Box::new(refusal));
+    }
+
+    /// An attempt failed, and another one follows.
+    pub(crate) fn failed(&mut self, target: usize, failure: Failure) {
+        self.failed = Some(Box::new((target, failure)));
+    }
+
+    /// No other target can take the request: after which pause the one that failed last is asked again.
+    ///
+    /// # Errors
+    /// Its failure, if that is enough; or, where none was asked, why the first of them cannot take it.
+    pub(crate) fn without_others(
+        &mut self,
+        exchange: &Exchange<'_>,
+        walk: &mut Walk,
+        model: &VirtualModel,
+    ) -> Result<Duration, Failure> {
+        match (&mut self.failed, self.refusal.take()) {
+            (Some(failed), _) => {
+                let (target, failure) = &mut **failed;
+                after_failure(exchange, walk, model, *target, failure).ok_or_else(|| failure.clone())
+            }
+            (None, Some(refusal)) => Err(*refusal),
+            (None, None) => Err(ApiError::new(500, "no target was asked").into()),
+        }
+    }
 }

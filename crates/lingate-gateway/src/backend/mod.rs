@@ -129,20 +129,20 @@ const OPENAI_COMPATIBLE: Backend = Backend {
 /// What `max_tokens` is where a dialect needs one and the client gave none. Every current model takes this many.
 const DEFAULT_MAX_TOKENS: u64 = 8192;
 
-/// The data of an endpoint's kind. `None`: known to the configuration, not built yet.
-pub(crate) fn backend(endpoint: &lingate_config::Endpoint) -> Option<&'static Backend> {
+/// The data of an endpoint's kind.
+pub(crate) fn backend(endpoint: &lingate_config::Endpoint) -> &'static Backend {
     match endpoint.kind {
-        BackendKind::Openai => Some(&openai::BACKEND),
-        BackendKind::Vllm => Some(&vllm::BACKEND),
-        BackendKind::Together => Some(&together::BACKEND),
-        BackendKind::Deepinfra => Some(&deepinfra::BACKEND),
-        BackendKind::Ollama => Some(&ollama::BACKEND),
-        BackendKind::Anthropic => Some(&anthropic::BACKEND),
-        BackendKind::Openwebui => Some(&openwebui::BACKEND),
-        BackendKind::Demo => Some(&demo::BACKEND),
-        BackendKind::Runpod if takes_jobs(endpoint) => Some(&runpod::BACKEND),
-        BackendKind::Runpod => Some(&runpod::OPENAI_ROUTE),
-        BackendKind::Queue => Some(&queue::BACKEND),
+        BackendKind::Openai => &openai::BACKEND,
+        BackendKind::Vllm => &vllm::BACKEND,
+        BackendKind::Together => &together::BACKEND,
+        BackendKind::Deepinfra => &deepinfra::BACKEND,
+        BackendKind::Ollama => &ollama::BACKEND,
+        BackendKind::Anthropic => &anthropic::BACKEND,
+        BackendKind::Openwebui => &openwebui::BACKEND,
+        BackendKind::Demo => &demo::BACKEND,
+        BackendKind::Runpod if takes_jobs(endpoint) => &runpod::BACKEND,
+        BackendKind::Runpod => &runpod::OPENAI_ROUTE,
+        BackendKind::Queue => &queue::BACKEND,
     }
 }
 

@@ -16,7 +16,7 @@ use crate::route;
 use crate::snapshot::{Target, VirtualModel};
 use crate::telemetry::Outcome;
 use crate::told::Told;
-use crate::tries;
+use crate::tries::{self, Before};
 use answer::Reading;
 use bytes::Bytes;
 use http::{Response, StatusCode};
@@ -27,6 +27,7 @@ use lingate_codec::json::Object;
 use lingate_config::ResponseModel;
 use outgoing::{Outgoing, prepare};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// A request as it came in.
 struct Incoming<'a> {
@@ -100,11 +101,24 @@ async fn attempts(
 ) -> Served {
     let key = || route::conversation_key(&model.config.name, exchange.client_key.as_deref(), Some(incoming.object));
     let mut walk = tries::walk(exchange, model, Some(able), &key);
+    let (mut pause, mut before) = (Duration::ZERO, Before::default());
     loop {
-        let turn = walk.turn();
+        let turn = walk.turn().after(pause);
         let index = turn.target;
         let target = &model.targets[index];
-        let outgoing = prepare(incoming, model, target)?;
+        let outgoing = match prepare(incoming, model, target) {
+            Ok(outgoing) => outgoing,
+            Err(refusal) => {
+                before.refused(refusal);
+                if !walk.pass_by(turn, Some(able)) {
+                    pause = before.without_others(exchange, &mut walk, model)?;
+                }
+                continue;
+            }
+        };
+        if !pause.is_zero() {
+            tokio::time::sleep(pause).await;
+        }
         recorder.attempt(Place { model: model.clone(), target: index });
         let result = attempt(exchange, incoming, model, target, &outgoing, recorder).await;
         turn.ended(model, result.as_ref().map(|_| ()));
@@ -116,11 +130,12 @@ async fn attempts(
             Err(failure) => failure,
         };
         target.endpoint.secrets().scrub(&mut failure.error);
-        let Some(pause) = tries::after_failure(exchange, &mut walk, model, index, &mut failure) else {
-            return Err(failure);
-        };
+        match tries::after_failure(exchange, &mut walk, model, index, &mut failure) {
+            Some(next) => pause = next,
+            None => return Err(failure),
+        }
         recorder.attempted(Made { target: index, outcome: Outcome::Error, status: failure.error.status });
-        tokio::time::sleep(pause).await;
+        before.failed(index, failure);
     }
 }
 

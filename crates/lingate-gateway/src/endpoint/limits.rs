@@ -39,6 +39,11 @@ impl CallLimits {
         Self { first_token: self.first_token.filter(|_| streamed), ..self }
     }
 
+    /// How long a request may take in all.
+    pub(crate) fn total(self) -> Option<Duration> {
+        self.times.total
+    }
+
     /// When the first piece of content must have come, of a request that is sent now.
     pub(super) fn first_token(self) -> Option<FirstToken> {
         self.first_token.map(FirstToken::from_now)

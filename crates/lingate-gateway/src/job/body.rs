@@ -1,8 +1,8 @@
 //! The body of a job's stream: looks at the job while the client reads.
 
 use super::live::Live;
-use crate::error::Failure;
-use crate::upstream::Local;
+use crate::error::{Class, Failure};
+use crate::upstream::{Local, Phase, UpstreamError};
 use bytes::Bytes;
 use std::future::Future;
 use std::pin::Pin;
@@ -31,9 +31,9 @@ fn fetch(mut live: Live) -> Next {
 }
 
 impl Local for JobBody {
-    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, UpstreamError>>> {
         if !self.first.is_empty() {
-            return Poll::Ready(Some(std::mem::take(&mut self.first)));
+            return Poll::Ready(Some(Ok(std::mem::take(&mut self.first))));
         }
         let Some(next) = &mut self.next else { return Poll::Ready(None) };
         let (mut live, fetched) = ready!(next.as_mut().poll(cx));
@@ -42,9 +42,16 @@ impl Local for JobBody {
             Ok(bytes) if bytes.is_empty() => None,
             Ok(bytes) => {
                 self.next = Some(fetch(live));
-                Some(bytes)
+                Some(Ok(bytes))
             }
-            Err(failure) => Some(live.fail(&failure.error)),
+            // No word of the worker: whoever reads must not take it for one.
+            Err(Failure { class: Class::AfterSend, error, .. }) => Some(Err(UpstreamError {
+                phase: Phase::Answering,
+                status: error.status,
+                code: error.code.map_or("upstream_error".into(), Into::into),
+                message: error.message,
+            })),
+            Err(failure) => Some(Ok(live.fail(&failure.error))),
         })
     }
 }

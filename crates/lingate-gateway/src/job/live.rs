@@ -1,7 +1,7 @@
 //! A job as a stream: pieces as they come, else the finished answer as one.
 
 use super::body::JobBody;
-use super::watch::{Seen, Watch, nothing_to_use};
+use super::watch::{Seen, Watch, in_vain, nothing_to_use};
 use super::{SSE, answered};
 use crate::backend::runpod::{Crowd, Gather, Head, Reply, State, line};
 use crate::error::Failure;
@@ -137,7 +137,8 @@ impl Live {
             self.sent.add(out);
             self.watch.flowed();
             if self.sent.length > STREAM_CAP {
-                return Err(ApiError::upstream("the job's output is too large").with_code("upstream_too_large").into());
+                let error = ApiError::upstream("the job's output is too large").with_code("upstream_too_large");
+                return Err(in_vain(error));
             }
             if self.gather.is_done() {
                 // The answer is complete, whatever the queue says of the job by now.

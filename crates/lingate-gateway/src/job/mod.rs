@@ -20,7 +20,7 @@ use lingate_config::Worker;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::time::{Instant, timeout_at};
-use watch::Watch;
+use watch::{Watch, in_vain};
 
 /// How long RunPod may hold `/runsync` back (docs.runpod.io, operation reference: 1 s to 5 min). Short, because until
 /// it answers the job has no name by which it could be cancelled.
@@ -109,7 +109,7 @@ impl Jobs {
         let limit = [limits.first_byte, limits.total].into_iter().flatten().min();
         let submitted = match limit {
             Some(limit) => timeout_at(started + limit, submission).await.map_err(|_| {
-                ApiError::new(504, "the queue did not take the job in time").with_code("upstream_timeout")
+                in_vain(ApiError::new(504, "the queue did not take the job in time").with_code("upstream_timeout"))
             })?,
             None => submission.await,
         };

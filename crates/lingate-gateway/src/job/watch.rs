@@ -92,8 +92,8 @@ impl Watch {
     /// Waits until the next look is due and looks: at `status` or `stream`. `live`: a client awaits pieces.
     ///
     /// # Errors
-    /// A time limit ran out, or too many looks failed.
-    pub(super) async fn look(&mut self, operation: &str, live: bool) -> Result<Seen, ApiError> {
+    /// A time limit ran out, or too many looks failed. Whoever looked in vain knows nothing of the job: it may be at work.
+    pub(super) async fn look(&mut self, operation: &str, live: bool) -> Result<Seen, Failure> {
         if let Some(body) = self.submitted.take() {
             return Ok(Seen::Body(body));
         }
@@ -125,7 +125,7 @@ impl Watch {
         self.seen(looked)
     }
 
-    fn seen(&mut self, looked: Result<(StatusCode, Bytes), UpstreamError>) -> Result<Seen, ApiError> {
+    fn seen(&mut self, looked: Result<(StatusCode, Bytes), UpstreamError>) -> Result<Seen, Failure> {
         let (lost, status) = match looked {
             Ok((status, body)) if status.is_success() && Reply::read(&body).is_some() => {
                 self.misses = 0;
@@ -135,10 +135,12 @@ impl Watch {
             Ok((status, _)) if status.is_success() => (true, Some(status)),
             Ok((status @ (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN), _)) => {
                 let message = format!("the upstream refused the gateway's credential ({})", status.as_u16());
-                return Err(ApiError::new(502, message).with_code("upstream_auth"));
+                return Err(in_vain(ApiError::new(502, message).with_code("upstream_auth")));
             }
             Ok((status, _)) => (status.is_server_error(), Some(status)),
-            Err(error) if error.code == "upstream_too_large" => return Err(crate::pump::from_upstream(&error)),
+            Err(error) if error.code == "upstream_too_large" => {
+                return Err(in_vain(crate::pump::from_upstream(&error)));
+            }
             Err(error) => (error.phase != Phase::Connect, None),
         };
         self.misses += 1;
@@ -151,7 +153,7 @@ impl Watch {
             Some(_) => "the queue's answers about the job cannot be read".to_owned(),
             None => "the queue cannot be asked about the job".to_owned(),
         };
-        Err(ApiError::new(502, why).with_code("job_lost"))
+        Err(in_vain(ApiError::new(502, why).with_code("job_lost")))
     }
 
     /// Notes what an answer says of the job; true if it is completed.
@@ -191,9 +193,7 @@ impl Watch {
         read: impl FnOnce(Option<Raw<'_>>) -> Result<(HeaderValue, Vec<u8>), ApiError>,
     ) -> Result<Answer, Failure> {
         loop {
-            // Whoever looked in vain knows nothing of the job: it may be at work.
-            let seen = self.look("status", false).await.map_err(|error| Failure::new(Class::AfterSend, error))?;
-            let Seen::Body(body) = seen else { continue };
+            let Seen::Body(body) = self.look("status", false).await? else { continue };
             let Some(reply) = Reply::read(&body) else { continue };
             if self.note(&reply)? {
                 let (content_type, body) = read(reply.output.or(reply.error)).map_err(nothing_to_use)?;
@@ -213,11 +213,16 @@ impl Watch {
         .await
     }
 
-    fn too_late(&self) -> ApiError {
+    fn too_late(&self) -> Failure {
         let waited = self.started.elapsed().as_secs();
         let what = if self.state == State::Running { "did not answer" } else { "was not taken up" };
-        ApiError::new(504, format!("the job {what} in time ({waited} s)")).with_code("upstream_timeout")
+        in_vain(ApiError::new(504, format!("the job {what} in time ({waited} s)")).with_code("upstream_timeout"))
     }
+}
+
+/// The job was submitted, and what becomes of it is not known.
+pub(super) fn in_vain(error: ApiError) -> Failure {
+    Failure::new(Class::AfterSend, error)
 }
 
 /// The worker failed, or is of another kind: another target may answer.

@@ -374,5 +374,5 @@ pub(crate) fn shutting_down() -> ApiError {
 
 /// An upstream's failure as the client is told of it.
 pub(crate) fn from_upstream(error: &UpstreamError) -> ApiError {
-    ApiError::new(error.status, error.message.clone()).with_code(error.code)
+    ApiError::new(error.status, error.message.clone()).with_code(error.code.clone())
 }

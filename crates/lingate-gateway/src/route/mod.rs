@@ -11,6 +11,7 @@ mod order;
 mod retry;
 mod retry_after;
 mod state;
+mod turn;
 mod walk;
 
 use crate::snapshot::{Snapshot, VirtualModel};
@@ -20,7 +21,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 pub(crate) use breaker::Breaker;
 pub(crate) use conversation::key as conversation_key;
 pub(crate) use state::{ModelState, TargetState};
-pub(crate) use walk::{Asker, Turn, Walk};
+pub(crate) use turn::{Overtakable, Turn};
+pub(crate) use walk::{Asker, Walk};
 
 /// What a name stands for.
 #[derive(Debug, Clone)]

@@ -5,6 +5,7 @@ use super::breaker::Probe;
 use super::circuit::Admits;
 use super::order::{Choice, Draw, order};
 use super::retry::{Again, Next, Situation, Verdict, decide};
+use super::turn::Turn;
 use super::{chance, retry_after};
 use crate::error::{Class, Failure};
 use crate::snapshot::{Target, VirtualModel};
@@ -52,6 +53,8 @@ struct Stop {
     wait_until: Option<Instant>,
     /// Whether it does not want to be asked again.
     closed: bool,
+    /// Whether it cannot take this request.
+    unable: bool,
     /// Whether it is asked although it is not well, for want of others.
     resort: bool,
 }
@@ -62,21 +65,11 @@ enum Stops {
     Many(Vec<Stop>),
 }
 
-/// One attempt at a target.
-#[derive(Debug)]
-pub(crate) struct Turn {
-    /// Which of the model's targets.
-    pub target: usize,
-    /// When it began, where that is of use.
-    began: Option<Instant>,
-    probe: Option<Probe>,
-}
-
 impl Walk {
     /// Chooses the way.
     pub(crate) fn new(model: &Arc<VirtualModel>, asker: &Asker<'_>) -> Self {
         model.state.budget.requested(asker.unix.as_secs());
-        let stop = |index| Stop { index, asked: 0, wait_until: None, closed: false, resort: true };
+        let stop = |index| Stop::new(index, true);
         let only = match asker.able {
             Some([index]) => Some(*index),
             None if model.targets.len() == 1 => Some(0),
@@ -116,7 +109,8 @@ impl Walk {
             None => begin_other(model, stops, now),
         };
         // Whoever is left is better than nobody: all the circuits are open.
-        let (place, probe) = begun.unwrap_or((0, None));
+        let left = || (stops.iter().position(|stop| !stop.unable).unwrap_or(0), None);
+        let (place, probe) = begun.unwrap_or_else(left);
         self.begun(place, probe, now)
     }
 
@@ -126,6 +120,35 @@ impl Walk {
         let stop = &mut self.stops.all()[place];
         stop.asked = number;
         Turn { target: stop.index, began: Some(now), probe }
+    }
+
+    /// The target of this turn cannot take the request, so that it was no attempt; whether there is another to be asked.
+    /// `able`: as of the [`Asker`]. If those that are well cannot take it, the others are asked, if they can.
+    pub(crate) fn pass_by(&mut self, turn: Turn, able: Option<&[usize]>) -> bool {
+        self.made = self.made.saturating_sub(1);
+        let again = self.is_unable(turn);
+        if again || self.others(Instant::now()) > 0 {
+            return !again;
+        }
+        if let (Stops::Many(stops), 0) = (&mut self.stops, self.made) {
+            let left: Vec<usize> = (0..self.model.targets.len())
+                .filter(|index| able.is_none_or(|able| able.contains(index)))
+                .filter(|index| stops.iter().all(|stop| stop.index != *index))
+                .collect();
+            stops.extend(rest(&self.model, &left));
+        }
+        self.others(Instant::now()) > 0
+    }
+
+    /// The target of this turn is not to be asked by this request; whether that was known.
+    pub(crate) fn is_unable(&mut self, turn: Turn) -> bool {
+        let target = turn.target;
+        // With what it holds: whoever comes next may probe in its place.
+        drop(turn);
+        self.number = self.number.saturating_sub(1);
+        let Some(stop) = self.stops.all().iter_mut().find(|stop| stop.index == target) else { return true };
+        stop.asked = 0;
+        std::mem::replace(&mut stop.unable, true)
     }
 
     /// After how long a second target is asked beside the first; `None`: not at all.
@@ -232,7 +255,7 @@ impl Walk {
             wait: stop.wait_until.map(|until| until.saturating_duration_since(now)),
             closed: stop.closed,
         };
-        let asked = self.stops.all().iter().enumerate().filter(|(_, stop)| stop.asked > 0);
+        let asked = self.stops.all().iter().enumerate().filter(|(_, stop)| stop.asked > 0 && !stop.unable);
         let all = asked.map(|(place, stop)| (place, stop.asked, again(stop)));
         let best = all.min_by_key(|(_, asked, again)| (again.closed && again.wait.is_none(), again.wait, *asked));
         best.map(|(place, _, again)| (place, again))
@@ -240,9 +263,13 @@ impl Walk {
 }
 
 impl Stop {
+    fn new(index: usize, resort: bool) -> Self {
+        Self { index, asked: 0, wait_until: None, closed: false, unable: false, resort }
+    }
+
     /// Whether it may be asked, and was not.
     fn is_free(&self, target: &Target, now: Instant) -> bool {
-        self.asked == 0 && (self.resort || is_well(target, now))
+        self.asked == 0 && !self.unable && (self.resort || is_well(target, now))
     }
 }
 
@@ -259,15 +286,7 @@ impl Stops {
 fn way(model: &VirtualModel, asker: &Asker<'_>) -> Vec<Stop> {
     let now = Instant::now();
     let able = |index: &usize| asker.able.is_none_or(|able| able.contains(index));
-    let choice = |index: usize| {
-        let target = &model.targets[index];
-        let (admits, opened) = target.endpoint.breaker().admits(now);
-        let (cost, busy_until) = target.state.look(now);
-        let (priority, weight, seed) = (target.priority, target.weight, target.seed);
-        let admitted = admits != Admits::Nothing && target.endpoint.is_healthy();
-        Choice { index, priority, weight, seed, admitted, opened, busy_until, cost }
-    };
-    let choices: Vec<Choice> = (0..model.targets.len()).filter(able).map(choice).collect();
+    let choices: Vec<Choice> = (0..model.targets.len()).filter(able).map(|index| choice(model, index, now)).collect();
     let config = &model.config;
     let free = config.strategy == Strategy::Priority || config.sticky == Sticky::Off;
     let has_equals = choices.windows(2).any(|two| two[0].priority == two[1].priority);
@@ -278,8 +297,24 @@ fn way(model: &VirtualModel, asker: &Asker<'_>) -> Vec<Stop> {
         random: chance::mixed(asker.random),
     };
     let (order, resort) = order(&choices, &draw, now);
-    let stop = |index| Stop { index, asked: 0, wait_until: None, closed: false, resort };
-    order.into_iter().map(stop).collect()
+    order.into_iter().map(|index| Stop::new(index, resort)).collect()
+}
+
+/// Those of these targets that are asked for want of any that is well.
+fn rest(model: &VirtualModel, left: &[usize]) -> Vec<Stop> {
+    let now = Instant::now();
+    let choices: Vec<Choice> = left.iter().map(|index| choice(model, *index, now)).collect();
+    let (order, _) = order(&choices, &Draw { strategy: Strategy::Priority, key: None, turn: 0, random: 0 }, now);
+    order.into_iter().map(|index| Stop::new(index, true)).collect()
+}
+
+fn choice(model: &VirtualModel, index: usize, now: Instant) -> Choice {
+    let target = &model.targets[index];
+    let (admits, opened) = target.endpoint.breaker().admits(now);
+    let (cost, busy_until) = target.state.look(now);
+    let (priority, weight, seed) = (target.priority, target.weight, target.seed);
+    let admitted = admits != Admits::Nothing && target.endpoint.is_healthy();
+    Choice { index, priority, weight, seed, admitted, opened, busy_until, cost }
 }
 
 /// Whether a target is not asked again by the same request, unless it says when.
@@ -300,43 +335,4 @@ fn begin_other(model: &VirtualModel, stops: &[Stop], now: Instant) -> Option<(us
         let (admits, probe) = model.targets[stop.index].endpoint.breaker().begin(now);
         (admits != Admits::Nothing || stop.resort).then_some((place, probe))
     })
-}
-
-impl Turn {
-    /// It begins only after a pause.
-    #[must_use]
-    pub(crate) fn after(self, pause: Duration) -> Self {
-        Self { began: self.began.map(|began| began + pause), ..self }
-    }
-
-    /// The attempt is over: it gave the beginning of an answer, or failed. All who come later learn of it.
-    pub(crate) fn ended(self, model: &VirtualModel, result: Result<(), &Failure>) {
-        let target = &model.targets[self.target];
-        let class = result.err().map(|failure| failure.class);
-        target.endpoint.breaker().ended(class, Instant::now);
-        if let Some(probe) = self.probe {
-            probe.answered();
-        }
-        if class.is_some_and(|class| !matches!(class, Class::Fault | Class::Limited)) {
-            target.metrics.failed_attempts.inc();
-        }
-        let Some(began) = self.began else { return };
-        let now = Instant::now();
-        let took = now.saturating_duration_since(began);
-        match result {
-            Ok(()) => {
-                target.state.observe(took, false, now);
-                if model.config.hedge {
-                    model.state.beginnings().observe(took);
-                }
-            }
-            Err(failure) if failure.class == Class::Busy => {
-                if let Some(wait) = retry_after::read(&failure.headers, super::unix()) {
-                    target.state.busy_for(wait, now);
-                }
-            }
-            Err(failure) if matches!(failure.class, Class::Fault | Class::Limited) => {}
-            Err(_) => target.state.observe(took, true, now),
-        }
-    }
 }

@@ -24,7 +24,10 @@ pub struct Answer {
 /// A body made in this process (the `demo` backend): a source of bytes that is polled like a connection.
 pub trait Local: Send {
     /// The next bytes; `None` at the end.
-    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>>;
+    ///
+    /// # Errors
+    /// There is no more to come, and no end.
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, UpstreamError>>>;
 }
 
 /// An answer's body. Dropping it before its end closes the connection (HTTP/1.1) or resets the stream (HTTP/2),
@@ -79,8 +82,8 @@ impl AnswerBody {
     pub fn whole(bytes: Bytes) -> Self {
         struct Once(Option<Bytes>);
         impl Local for Once {
-            fn poll_next(&mut self, _: &mut Context<'_>) -> Poll<Option<Bytes>> {
-                Poll::Ready(self.0.take())
+            fn poll_next(&mut self, _: &mut Context<'_>) -> Poll<Option<Result<Bytes, UpstreamError>>> {
+                Poll::Ready(self.0.take().map(Ok))
             }
         }
         Self::local(Box::new(Once(Some(bytes))))
@@ -136,7 +139,7 @@ impl AnswerBody {
     fn poll_source(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, UpstreamError>>> {
         let (polled, alarm) = match &mut self.source {
             Source::Ended => return Poll::Ready(None),
-            Source::Local { local, .. } => return local.poll_next(cx).map(|bytes| bytes.map(Ok)),
+            Source::Local { local, .. } => return local.poll_next(cx),
             Source::Http2 { incoming, watch, .. } => (poll_incoming(incoming, cx), &mut watch.alarm),
             Source::Http1 { incoming, exchange, begun } => {
                 // Nothing but the connection puts something in, so it goes first, unless all there is may be in.
@@ -179,7 +182,7 @@ impl AnswerBody {
                 return Err(UpstreamError {
                     phase: Phase::Answering,
                     status: 502,
-                    code: "upstream_too_large",
+                    code: "upstream_too_large".into(),
                     message: format!("the upstream's answer is larger than {cap} bytes"),
                 });
             }

@@ -1,5 +1,6 @@
 //! What can go wrong on the way to an upstream and back.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 /// How far a call got: decides whether a second try is safe.
@@ -22,14 +23,14 @@ pub struct UpstreamError {
     /// The status that the client is answered with.
     pub status: u16,
     /// A stable word for programs.
-    pub code: &'static str,
+    pub code: Cow<'static, str>,
     /// What happened.
     pub message: String,
 }
 
 impl UpstreamError {
     fn new(phase: Phase, status: u16, code: &'static str, message: impl Into<String>) -> Self {
-        Self { phase, status, code, message: message.into() }
+        Self { phase, status, code: Cow::Borrowed(code), message: message.into() }
     }
 
     pub(crate) fn connect(code: &'static str, message: impl Into<String>) -> Self {

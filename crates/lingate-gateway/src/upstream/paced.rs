@@ -1,5 +1,6 @@
 //! A body made in this process whose pieces come at their own times.
 
+use super::UpstreamError;
 use super::answer::Local;
 use bytes::Bytes;
 use std::collections::VecDeque;
@@ -23,13 +24,13 @@ impl Paced {
 }
 
 impl Local for Paced {
-    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, UpstreamError>>> {
         let Some((pause, _)) = self.pieces.front() else { return Poll::Ready(None) };
         if !pause.is_zero() {
             let sleep = self.sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep(*pause)));
             ready!(sleep.as_mut().poll(cx));
             self.sleep = None;
         }
-        Poll::Ready(self.pieces.pop_front().map(|(_, bytes)| bytes))
+        Poll::Ready(self.pieces.pop_front().map(|(_, bytes)| Ok(bytes)))
     }
 }

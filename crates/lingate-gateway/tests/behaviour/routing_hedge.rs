@@ -5,6 +5,8 @@ use crate::setup::{ask, soon};
 use crate::support::TestGateway;
 use crate::tongue::Tongue;
 use lingate_testkit::{Answer, Reply, Step, Upstream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::task::JoinHandle;
 
@@ -157,4 +159,39 @@ async fn a_race_goes_on_behind_signs_of_life() {
     tokio::time::resume();
     assert!(rest.contains("from-1") && OPENAI.has_ended(&rest), "{rest}");
     soon("the loser's end", ups[0].next_disconnect()).await;
+}
+
+/// Who was overtaken was slower than the winner, and is the second choice from then on.
+#[tokio::test]
+async fn who_is_overtaken_counts_as_slow() {
+    let setting = Setting { model: "hedge: true, strategy: least_latency, sticky: off", ..Setting::default() };
+    let (ups, gateway) = setting.start(2).await;
+    for _ in 0..20 {
+        ask(&gateway, OPENAI.request(false)).await;
+    }
+    let (gates, hangs) = ([Step::gate().1, Step::gate().1], Arc::new(AtomicUsize::new(0)));
+    for (index, up) in ups.iter().enumerate() {
+        let (gate, hangs) = (gates[index].clone(), hangs.clone());
+        up.on(move |request| match hangs.fetch_add(1, Ordering::SeqCst) {
+            0 => Reply::hang(),
+            1 => good(&request.json(), index).held_by(&gate),
+            _ => good(&request.json(), index),
+        })
+        .await;
+    }
+    let asked = asking(&gateway, false);
+    while hangs.load(Ordering::SeqCst) < 2 {
+        tokio::task::yield_now().await;
+    }
+    // Longer than any answer before.
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    gates.iter().for_each(|gate| gate.notify_one());
+    let winner = soon("the answer", asked).await.unwrap();
+    // What is known of targets lasts over reloads; from now on there is no second one that a slow machine may bring in.
+    let alone = Setting { model: "strategy: least_latency, sticky: off", ..Setting::default() };
+    gateway.gateway.reload(crate::support::config(&alone.yaml(&ups))).unwrap();
+    for _ in 0..5 {
+        let answer = ask(&gateway, OPENAI.request(false)).await;
+        assert_eq!(answer.header("x-lingate-endpoint"), winner.header("x-lingate-endpoint"));
+    }
 }

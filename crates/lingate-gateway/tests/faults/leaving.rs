@@ -2,7 +2,7 @@
 //!
 //! `LINGATE_LEAVES=1000` says how many leave, and makes 100 ms a limit for each of them.
 
-use crate::setup::{Dice, Model, kinds, number, start};
+use crate::setup::{Dice, Model, number, start};
 use lingate_testkit::faulty::expect::Kind;
 use lingate_testkit::faulty::reader::Client;
 use lingate_testkit::faulty::{Ended, Record, Tag};
@@ -37,8 +37,7 @@ fn slow(kind: Kind) -> &'static [&'static str] {
 async fn the_upstream_is_left_with_the_client() {
     let asked = number("LINGATE_LEAVES");
     let faulty = Arc::new(Faulty::start().await);
-    let models: Vec<Model> = kinds()
-        .await
+    let models: Vec<Model> = Kind::ALL
         .into_iter()
         .flat_map(|kind| {
             slow(kind).iter().enumerate().map(move |(number, scenario)| Model {

@@ -2,7 +2,7 @@
 //!
 //! `LINGATE_LOAD=100000` says how many requests there are.
 
-use crate::setup::{Dice, Model, kinds, number, start};
+use crate::setup::{Dice, Model, number, start};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1::{SendRequest, handshake};
@@ -42,7 +42,6 @@ const SCENARIOS: [&str; 8] = [
 /// What all clients have in common.
 struct Load {
     faulty: Faulty,
-    kinds: Vec<Kind>,
     gateway: SocketAddr,
     next: AtomicU64,
     count: u64,
@@ -53,8 +52,7 @@ struct Load {
 async fn every_answer_is_its_own() {
     let started = Instant::now();
     let faulty = Faulty::start().await;
-    let models: Vec<Model> = kinds()
-        .await
+    let models: Vec<Model> = Kind::ALL
         .into_iter()
         .flat_map(|kind| {
             SCENARIOS.iter().enumerate().map(move |(number, scenario)| Model {
@@ -69,7 +67,6 @@ async fn every_answer_is_its_own() {
     let gateway = start("", &faulty.url(""), &faulty.url(""), false, &models).await;
     let load = Arc::new(Load {
         faulty,
-        kinds: kinds().await,
         gateway: gateway.address,
         next: AtomicU64::new(0),
         count: number("LINGATE_LOAD").unwrap_or(REQUESTS),
@@ -114,7 +111,7 @@ async fn ask_on(load: Arc<Load>) -> Vec<String> {
 async fn ask(load: &Load, mut connection: Connection, number: u64) -> Result<Option<Connection>, String> {
     let mut dice = Dice(number);
     let scenario = usize::try_from(dice.below(SCENARIOS.len() as u64)).unwrap();
-    let (kind, client, stream) = (dice.pick(&load.kinds), dice.pick(&Client::ALL), dice.below(2) == 0);
+    let (kind, client, stream) = (dice.pick(&Kind::ALL), dice.pick(&Client::ALL), dice.below(2) == 0);
     let leaves = dice.below(LEAVES) == 0;
     let tag = Tag::new(&format!("n{number}"));
     let what = format!("{} / {} / {} / {stream}", SCENARIOS[scenario], kind.name(), client.name());

@@ -11,5 +11,4 @@ mod leaving;
 mod load;
 mod matrix;
 mod page;
-mod pending;
 mod setup;

@@ -1,35 +1,15 @@
 //! Configurations before the faulty upstream.
 
-use crate::support::{TestGateway, config};
-use lingate_gateway::Gateway;
-use lingate_store::Store;
+use crate::support::TestGateway;
 use lingate_testkit::Faulty;
 use lingate_testkit::faulty::expect::{Kind, Targets};
 use std::fmt::Write as _;
 use std::net::SocketAddr;
-use tokio::sync::OnceCell;
 
 /// The endpoints' key. No client may ever see it.
 pub(crate) const UPSTREAM_KEY: &str = "sk-canary-upstream-7d1f";
 /// The password of the Open WebUI account.
 pub(crate) const PASSWORD: &str = "pw-canary-account-90c3";
-
-/// The kinds of backend that the tests play: those that are built.
-pub(crate) async fn kinds() -> Vec<Kind> {
-    static BUILT: OnceCell<Vec<Kind>> = OnceCell::const_new();
-    let find = async || {
-        let mut built = Vec::new();
-        let store = Store::open_temporary().await.unwrap();
-        for kind in Kind::ALL {
-            let name = kind.name();
-            let yaml =
-                format!("endpoints: [{{ name: e, type: {name}, url: \"http://127.0.0.1:1/v2/e\", api_key: k }}]\n");
-            built.extend(Gateway::new(config(&yaml), &store, [7; 16]).is_ok().then_some(kind));
-        }
-        built
-    };
-    BUILT.get_or_init(find).await.clone()
-}
 
 /// The path below which a kind's API lies on the faulty upstream.
 fn base(kind: Kind) -> &'static str {
@@ -66,7 +46,7 @@ pub(crate) async fn gateway(faulty: &Faulty, scenario: &str, closed: SocketAddr)
     } else {
         "timeouts: { total: 20s }\n"
     };
-    let models = kinds().await.into_iter().flat_map(|kind| {
+    let models = Kind::ALL.into_iter().flat_map(|kind| {
         [Targets::One, Targets::Two, Targets::TwoAfterSend].into_iter().map(move |targets| Model {
             name: model(kind, targets),
             kind,
@@ -84,7 +64,7 @@ pub(crate) async fn gateway(faulty: &Faulty, scenario: &str, closed: SocketAddr)
 /// closed, so that each request sees the fault itself.
 pub(crate) async fn start(top: &str, first: &str, second: &str, refuses: bool, models: &[Model]) -> TestGateway {
     let mut yaml = format!("listen: [\"127.0.0.1:0\"]\nclients: {{ auth: open }}\n{top}endpoints:\n");
-    for kind in kinds().await {
+    for kind in Kind::ALL {
         let account = match kind {
             // A sign-in that fails again and again is slowed down, which is not the fault to be seen.
             Kind::Openwebui if !refuses => format!("email: a@example.com, password: {PASSWORD}"),
