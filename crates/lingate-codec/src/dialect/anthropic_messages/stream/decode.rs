@@ -54,6 +54,11 @@ struct Passed {
 }
 
 impl Passed {
+    /// Whether the data holds another piece of the same block, without a character written by its code.
+    fn goes_on_in(&self, data: &[u8]) -> bool {
+        data.strip_prefix(&*self.lead).is_some_and(|text| !text.windows(2).any(|two| two == b"\\u"))
+    }
+
     /// The next piece of the same block, if it is plain.
     fn next<'f>(&self, data: &'f [u8]) -> Option<Piece<'f>> {
         data.strip_prefix(&*self.lead)?;
@@ -67,12 +72,14 @@ impl StreamDecoder for Decoder {
         if self.ended || frame.data.is_empty() {
             return;
         }
-        self.passed = None;
+        let passed = self.passed.take();
         if self.started
             && frame.event == b"content_block_delta"
             && let Some((index, kind, text)) = quick::read(&frame.data)
         {
             self.piece(index, kind, text, out);
+            // Of the same block, and without half a character: all is as it was.
+            self.passed = passed.filter(|passed| passed.goes_on_in(&frame.data));
             return;
         }
         match frame.event {

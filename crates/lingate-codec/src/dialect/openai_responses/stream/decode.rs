@@ -105,7 +105,7 @@ impl StreamDecoder for Decoder {
 
 impl Decoder {
     fn read(&mut self, frame: &Frame<'_>, content: bool, out: &mut Vec<Event>) {
-        self.passed = None;
+        let passed = self.passed.take();
         let data = frame.data.trim_ascii();
         let foreign = !frame.event.is_empty() && !frame.event.starts_with(b"response.") && frame.event != b"error";
         if self.ended || data.is_empty() || data == b"[DONE]" || foreign {
@@ -115,7 +115,10 @@ impl Decoder {
             && content
             && let Some(piece) = quick::read(frame.event, data)
         {
-            return self.items.delta(piece.place, piece.slot, piece.text, out);
+            self.items.delta(piece.place, piece.slot, piece.text, out);
+            // Of the same text, and without half a character: all is as it was.
+            self.passed = passed.filter(|passed| passed.next_text(frame).is_some_and(|text| !has_codes(text)));
+            return;
         }
         let Some(members) = Members::read(data) else {
             return self.fail(ApiError::upstream("the upstream sent a stream event that is not a JSON object"), out);
@@ -206,6 +209,11 @@ impl Decoder {
             _ => {}
         }
     }
+}
+
+/// Whether characters are written by their codes.
+fn has_codes(text: &[u8]) -> bool {
+    text.windows(2).any(|two| two == b"\\u")
 }
 
 /// How many characters an UTF-8 text has.

@@ -36,20 +36,24 @@ impl Passed {
         })
     }
 
-    /// The next piece of the same text, if it is plain.
-    pub(super) fn next<'f>(&self, frame: &'f Frame<'_>) -> Option<Piece<'f>> {
+    /// The data from the next piece of the same text on.
+    pub(super) fn next_text<'f>(&self, frame: &'f Frame<'_>) -> Option<&'f [u8]> {
         if frame.event != self.event {
             return None;
         }
-        let data = &*frame.data;
-        let rest = data.strip_prefix(&*self.before)?;
+        let rest = frame.data.strip_prefix(&*self.before)?;
         let rest = match digits(rest) {
             0 => None,
             // Zeros in front are no JSON.
             1 => rest.get(1..),
             many => rest.get(many..).filter(|_| many <= 18 && rest.first() != Some(&b'0')),
         }?;
-        let rest = rest.strip_prefix(&*self.after)?;
+        rest.strip_prefix(&*self.after)
+    }
+
+    /// The next piece of the same text, if it is plain.
+    pub(super) fn next<'f>(&self, frame: &'f Frame<'_>) -> Option<Piece<'f>> {
+        let (data, rest) = (&*frame.data, self.next_text(frame)?);
         let (escaped, rest) = json::plain_string(data, data.len() - rest.len())?;
         let whole = !escaped.is_empty() && ends(data, rest);
         whole.then_some(Piece { of: self.of, escaped, at: self.at, characters: escaped.len() })
