@@ -44,3 +44,4 @@ mod strict;
 mod timeouts;
 mod tongue;
 mod versions;
+mod watched;
