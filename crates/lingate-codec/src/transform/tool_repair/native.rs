@@ -36,7 +36,7 @@ impl Numbers {
                 let number = self.take();
                 self.changed |= number != call;
                 let before = self.own.insert(call, Open { number, nothing: Some(String::new()) });
-                self.bare += usize::from(!before.is_some_and(|open| open.nothing.is_some()));
+                self.bare += usize::from(before.is_none_or(|open| open.nothing.is_none()));
                 out.push(Event::ToolCallStart { call: number, id, name });
             }
             Event::ToolCallArguments { call, fragment } => match self.own.get_mut(&call) {
