@@ -38,6 +38,14 @@ def body_anthropic(model):
             "messages": [{"role": "user", "content": "The quick brown fox jumps over the lazy dog. " * 20}]}
 
 
+def with_tool(body, own):
+    """The body with a tool in the dialect's own form: text is then watched for calls, where tool repair is on."""
+    schema = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
+    if own == "anthropic":
+        return body | {"tools": [{"name": "get_weather", "input_schema": schema}]}
+    return body | {"tools": [{"type": "function", "function": {"name": "get_weather", "parameters": schema}}]}
+
+
 STREAM = dict(mode="stream", expect=200, end="[DONE]")
 WORKLOADS = {
     # name: body, path, mock settings, loadgen settings. `unit` is what the CPU cost is divided by. `count`: numbers of requests
@@ -62,6 +70,17 @@ WORKLOADS = {
     "W6": dict(title="1000 streams at once, a chunk per 500 ms", body=lambda m: body_small(m, True), path="/v1/chat/completions",
                mock=dict(chunks=20, delay_us=500000), mode="stream", expect=20, end="[DONE]", conns=1000, requests=1000, ramp=2, unit="chunk"),
 }
+# The same stream relayed, with and without being watched for calls that it does not hold.
+REPAIR = {
+    "W7": dict(title="chat", body=lambda m: with_tool(body_small(m, True), "openai"), path="/v1/chat/completions", **STREAM),
+    "W7a": dict(title="Anthropic", body=lambda m: with_tool(body_anthropic(m), "anthropic"), path="/v1/messages", mode="stream", expect=200,
+                end="message_stop", headers=["anthropic-version: 2023-06-01", "x-api-key: @@KEY@@"]),
+    "W7o": dict(title="Ollama", body=lambda m: with_tool(body_ollama(m), "ollama"), path="/api/chat", mode="stream", expect=200, end='"done":true'),
+}
+for _name, _wl in REPAIR.items():
+    for _way in ("off", "on"):
+        WORKLOADS[f"{_name}-{_way}"] = dict(_wl, title=f"{_wl['title']} relay with a tool, tool_repair: {_way}", mock=dict(chunks=200, delay_us=0), conns=16,
+                                            unit="chunk", model=f"{_wl['title'].lower()}-{_way}")
 
 # ---------------------------------------------------------------- processes
 
@@ -447,6 +466,11 @@ def table(rounds, limit="nginx"):
             errs = sum((r.get(n, {}).get(w) or {}).get("errors", 0) for r in rounds)
             once = all((r.get(n, {}).get(w) or {}).get("once_each", True) for r in rounds)
             out.append(f"| {n} | {fmt(g('rps'))} | {fmt(c or None, 2)} | {fmt(lo or None, 2)} | {fmt(c / base if base and c else None, 2)} | {fmt(lo / base_lo if base_lo and lo else None, 2)} | {fmt(g('latency_us', 'p50'), 0)} | {fmt(g('latency_us', 'p99'), 0)} | {fmt(add[0], 0)} | {fmt(add[1], 0)} | {fmt(g('ttft_us', 'p50'), 0)} | {fmt(g('gap_us', 'p99'), 0) if wl['mode'] == 'stream' else '-'} | {errs} | {'yes' if once else 'NO'} |")
+    for w, wl in REPAIR.items():
+        for n in names:
+            off, on = (med(rounds, n, f"{w}-{way}", "cpu_us_per_unit")[1] for way in ("off", "on"))
+            if off and on:
+                out.append(f"\n{n}: watching the {wl['title']} relay costs {on - off:+.3f} us of {off:.2f} us/chunk, {100 * (on / off - 1):+.1f} % (lowest of the rounds)")
     return "\n".join(out)
 
 

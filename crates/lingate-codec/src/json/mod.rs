@@ -38,5 +38,13 @@ impl std::error::Error for JsonError {}
 /// How deep arrays and objects may nest; deeper text is refused.
 pub const MAX_DEPTH: usize = 64;
 
+/// The inside of the string that begins right before `at`, and what follows its closing quote; `None` unless it is plain
+/// ASCII without escapes, and there are 16 bytes of text.
+#[inline]
+pub(crate) fn plain_string(text: &[u8], at: usize) -> Option<(&[u8], &[u8])> {
+    let end = strings::plain_end(text, at)?;
+    Some((text.get(at..end)?, text.get(end + 1..)?))
+}
+
 #[cfg(test)]
 mod tests;

@@ -33,6 +33,25 @@ pub(super) fn short_end(text: &[u8], at: usize) -> Option<usize> {
     (quotes != 0 && others & before == 0).then(|| at + quotes.trailing_zeros() as usize)
 }
 
+/// As [`end`], of a string that is plain ASCII, however long; `None` for any other.
+#[inline]
+pub(super) fn plain_end(text: &[u8], mut at: usize) -> Option<usize> {
+    while let Some(chunk) = text.get(at..)?.first_chunk::<16>() {
+        if let Some(found) = stop(chunk, at) {
+            return found.ok();
+        }
+        at += 16;
+    }
+    // The last few bytes are looked at together with those before them.
+    let chunk = text.last_chunk::<16>()?;
+    let known = at - (text.len() - 16);
+    let bytes = bytemuck::must_cast::<_, i8x16>(*chunk);
+    let quotes = bytes.simd_eq(QUOTE).to_bitmask() >> known;
+    let others = (bytes.simd_eq(BACKSLASH) | bytes.simd_lt(SPACE)).to_bitmask() >> known;
+    let before = (quotes & quotes.wrapping_neg()).wrapping_sub(1);
+    (quotes != 0 && others & before == 0).then(|| at + quotes.trailing_zeros() as usize)
+}
+
 /// Index of the closing quote of the string whose inside begins at `at`, and whether the inside must still be
 /// checked for UTF-8. Unless `strict`, only the end is looked for.
 #[inline]

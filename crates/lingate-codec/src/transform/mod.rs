@@ -18,22 +18,28 @@ pub trait Transform: Send {
     /// Whether what went out so far differs from what came in (merging or splitting of text is no difference).
     fn changed(&self) -> bool;
     /// Whether a piece of text without any of the bytes of this set would pass unchanged right now: the caller may
-    /// then skip it, and pieces of thoughts and of arguments whatever their bytes. `None`: it must see everything now.
+    /// then skip it, and pieces of thoughts and of arguments whatever their bytes. `None`: it must see everything now, as
+    /// it must while it holds something.
     fn alarm(&self) -> Option<&ByteSet>;
 }
+
+/// Marks of [`ByteSet`]'s table.
+const MEMBER: u8 = 1;
+const ESCAPE: u8 = 2;
 
 /// A set of bytes: those that may begin a marker.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ByteSet {
-    /// A table and not bits: looking a byte up is one load.
-    has: [bool; 256],
+    /// A table and not bits: looking a byte up is one load. What begins an escape in JSON is marked, too.
+    has: [u8; 256],
     any: bool,
 }
 
 impl ByteSet {
     /// The set of these bytes.
     pub const fn of(bytes: &[u8]) -> Self {
-        let mut set = Self { has: [false; 256], any: false };
+        let mut set = Self { has: [0; 256], any: false };
+        set.has[b'\\' as usize] = ESCAPE;
         let mut at = 0;
         while at < bytes.len() {
             set.insert(bytes[at]);
@@ -44,7 +50,7 @@ impl ByteSet {
 
     /// Adds a byte.
     pub const fn insert(&mut self, byte: u8) {
-        self.has[byte as usize] = true;
+        self.has[byte as usize] |= MEMBER;
         self.any = true;
     }
 
@@ -58,7 +64,7 @@ impl ByteSet {
 
     /// Whether it has the byte.
     pub const fn contains(&self, byte: u8) -> bool {
-        self.has[byte as usize]
+        self.has[byte as usize] & MEMBER != 0
     }
 
     /// Whether one of its bytes is among these.
@@ -70,7 +76,7 @@ impl ByteSet {
     /// character.
     pub fn is_met_by_escaped(&self, text: &[u8]) -> bool {
         // Nearly all pieces hold neither.
-        if !self.any || !text.iter().any(|&byte| byte == b'\\' || self.contains(byte)) {
+        if !self.any || text.iter().fold(0, |all, &byte| all | self.has[usize::from(byte)]) == 0 {
             return false;
         }
         let mut bytes = text.iter();

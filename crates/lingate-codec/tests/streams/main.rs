@@ -4,6 +4,7 @@
 mod accounted;
 mod checker;
 mod events;
+mod glances;
 mod hostile;
 mod large;
 mod pairs;

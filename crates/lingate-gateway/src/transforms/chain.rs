@@ -62,10 +62,7 @@ impl Chain {
     /// Whether a piece would pass unchanged, so that it need not be read.
     pub(crate) fn lets_pass(&self, piece: &Piece<'_>) -> bool {
         self.steps.iter().all(|step| {
-            !step.holds()
-                && step
-                    .alarm()
-                    .is_some_and(|alarm| piece.of != PieceOf::Text || !alarm.is_met_by_escaped(piece.escaped))
+            step.alarm().is_some_and(|alarm| piece.of != PieceOf::Text || !alarm.is_met_by_escaped(piece.escaped))
         })
     }
 

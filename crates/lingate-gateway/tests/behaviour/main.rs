@@ -47,3 +47,4 @@ mod strict;
 mod timeouts;
 mod tongue;
 mod versions;
+mod watched;

@@ -27,7 +27,7 @@ fn body(name: &str, stream: bool) -> String {
 }
 
 /// The clients that are relayed, with a tool.
-fn with_tools() -> impl Iterator<Item = Relayed> {
+pub(crate) fn with_tools() -> impl Iterator<Item = Relayed> {
     all().into_iter().map(|relayed| Relayed { request: relayed.request.body(body(relayed.name, true)), ..relayed })
 }
 

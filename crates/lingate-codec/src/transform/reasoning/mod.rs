@@ -111,7 +111,7 @@ impl Transform for Reasoning {
 
     fn alarm(&self) -> Option<&ByteSet> {
         let done = self.split.as_ref().is_none_or(Split::is_done);
-        (done && self.mode == Mode::Keep).then_some(&NOTHING)
+        (done && !self.holds() && self.mode == Mode::Keep).then_some(&NOTHING)
     }
 }
 

@@ -9,6 +9,8 @@ pub(super) struct Numbers {
     /// The number that goes out for each of the upstream's.
     own: HashMap<usize, Open>,
     next: usize,
+    /// Calls of whose arguments nothing came yet.
+    bare: usize,
     /// Whether anything about the upstream's calls was changed.
     pub(super) changed: bool,
 }
@@ -33,16 +35,18 @@ impl Numbers {
             Event::ToolCallStart { call, id, name } => {
                 let number = self.take();
                 self.changed |= number != call;
-                self.own.insert(call, Open { number, nothing: Some(String::new()) });
+                let before = self.own.insert(call, Open { number, nothing: Some(String::new()) });
+                self.bare += usize::from(before.is_none_or(|open| open.nothing.is_none()));
                 out.push(Event::ToolCallStart { call: number, id, name });
             }
             Event::ToolCallArguments { call, fragment } => match self.own.get_mut(&call) {
-                Some(open) => open.more(fragment, out),
+                Some(open) => self.bare -= usize::from(open.more(fragment, out)),
                 None => out.push(Event::ToolCallArguments { call, fragment }),
             },
             Event::ToolCallEnd { call } => {
                 let number = match self.own.get_mut(&call) {
                     Some(open) => {
+                        self.bare -= usize::from(open.nothing.is_some());
                         self.changed |= open.end(out);
                         open.number
                     }
@@ -62,33 +66,37 @@ impl Numbers {
         for open in open {
             self.changed |= open.end(out);
         }
+        self.bare = 0;
     }
 
     /// Whether there is a call of whose arguments nothing came yet.
     pub(super) fn await_arguments(&self) -> bool {
-        self.own.values().any(|open| open.nothing.is_some())
+        self.bare > 0
     }
 
     /// Whether arguments are held back that may be `null`.
     pub(super) fn holds(&self) -> bool {
-        self.own.values().any(|open| open.nothing.as_ref().is_some_and(|text| !text.is_empty()))
+        self.bare > 0 && self.own.values().any(|open| open.nothing.as_ref().is_some_and(|text| !text.is_empty()))
     }
 }
 
 impl Open {
-    fn more(&mut self, fragment: String, out: &mut Vec<Event>) {
+    /// Whether these were the first.
+    fn more(&mut self, fragment: String, out: &mut Vec<Event>) -> bool {
+        let first = self.nothing.is_some();
         let fragment = match self.nothing.take() {
             None => fragment,
             Some(before) => {
                 let text = before + &fragment;
                 if text.len() <= 16 && "null".starts_with(text.trim()) {
                     self.nothing = Some(text);
-                    return;
+                    return false;
                 }
                 text
             }
         };
         out.push(Event::ToolCallArguments { call: self.number, fragment });
+        first
     }
 
     /// Whether something had to be put in.

@@ -7,7 +7,7 @@ use crate::dialect::halves::Half;
 use crate::dialect::{Piece, PieceOf, StreamDecoder};
 use crate::frame::Frame;
 use crate::ir::{ApiError, Citation, Event, Start};
-use crate::json::{Object, Raw};
+use crate::json::{self, Object, Raw};
 
 /// How many blocks may be open at once; the API opens one.
 const MAX_OPEN: usize = 64;
@@ -42,6 +42,29 @@ pub(in super::super) struct Decoder {
     counts: Counts,
     open: Vec<Open>,
     calls: usize,
+    /// The last frame that was passed over; nothing was read since.
+    passed: Option<Passed>,
+}
+
+/// What the pieces of one block have in common: all of a frame's data up to the piece.
+#[derive(Debug)]
+struct Passed {
+    lead: Vec<u8>,
+    of: PieceOf,
+}
+
+impl Passed {
+    /// Whether the data holds another piece of the same block, without a character written by its code.
+    fn goes_on_in(&self, data: &[u8]) -> bool {
+        data.strip_prefix(&*self.lead).is_some_and(|text| !text.windows(2).any(|two| two == b"\\u"))
+    }
+
+    /// The next piece of the same block, if it is plain.
+    fn next<'f>(&self, data: &'f [u8]) -> Option<Piece<'f>> {
+        data.strip_prefix(&*self.lead)?;
+        let (escaped, rest) = json::plain_string(data, self.lead.len())?;
+        (rest == b"}}" && !escaped.is_empty()).then_some(Piece { of: self.of, escaped, at: 0, characters: 0 })
+    }
 }
 
 impl StreamDecoder for Decoder {
@@ -49,11 +72,14 @@ impl StreamDecoder for Decoder {
         if self.ended || frame.data.is_empty() {
             return;
         }
+        let passed = self.passed.take();
         if self.started
             && frame.event == b"content_block_delta"
             && let Some((index, kind, text)) = quick::read(&frame.data)
         {
             self.piece(index, kind, text, out);
+            // Of the same block, and without half a character: all is as it was.
+            self.passed = passed.filter(|passed| passed.goes_on_in(&frame.data));
             return;
         }
         match frame.event {
@@ -82,6 +108,9 @@ impl StreamDecoder for Decoder {
         if self.ended || !self.started || frame.event != b"content_block_delta" {
             return None;
         }
+        if let Some(piece) = self.passed.as_ref().and_then(|passed| passed.next(&frame.data)) {
+            return Some(piece);
+        }
         let (index, kind, text) = quick::read(&frame.data)?;
         let open = self.open.iter().rev().find(|open| open.index == index)?;
         let of = match (kind, &open.kind) {
@@ -92,6 +121,13 @@ impl StreamDecoder for Decoder {
             _ => return None,
         };
         Piece::plain(of, text, &open.half)
+    }
+
+    fn skip(&mut self, frame: &Frame<'_>, piece: &Piece<'_>) {
+        if self.passed.is_none() {
+            let lead = piece.start_in(&frame.data).and_then(|start| frame.data.get(..start));
+            self.passed = lead.map(|lead| Passed { lead: lead.to_vec(), of: piece.of });
+        }
     }
 
     fn finish(&mut self, out: &mut Vec<Event>) {

@@ -2,6 +2,7 @@
 
 use super::super::error;
 use super::super::response::{Items, Place, Slot, is_of_response, read, terminal};
+use super::passed::Passed;
 use super::quick;
 use crate::dialect::{Piece, PieceOf, StreamDecoder};
 use crate::frame::Frame;
@@ -15,6 +16,8 @@ pub(in super::super) struct Decoder {
     started: bool,
     ended: bool,
     items: Items,
+    /// The last frame that was passed over; nothing was read since.
+    passed: Option<Passed>,
 }
 
 /// Members of an event, found in one walk.
@@ -71,6 +74,9 @@ impl StreamDecoder for Decoder {
         if self.ended || !self.started {
             return None;
         }
+        if let Some(piece) = self.passed.as_ref().and_then(|passed| passed.next(frame)) {
+            return Some(piece);
+        }
         let piece = quick::read(frame.event, frame.data.trim_ascii())?;
         let of = match piece.slot {
             Slot::Text => PieceOf::Text,
@@ -80,11 +86,14 @@ impl StreamDecoder for Decoder {
         let (at, half) = self.items.half_of(piece.place, piece.slot)?;
         // Its length must be known, because the whole text will come again.
         let plain = Piece::plain(of, piece.text, half).filter(|piece| !piece.escaped.contains(&b'\\'));
-        plain.map(|piece| Piece { at, ..piece })
+        plain.map(|piece| Piece { at, characters: characters(piece.escaped), ..piece })
     }
 
-    fn skip(&mut self, _frame: &Frame<'_>, piece: &Piece<'_>) {
-        self.items.skip(piece.at, piece.of == PieceOf::Text, piece.escaped);
+    fn skip(&mut self, frame: &Frame<'_>, piece: &Piece<'_>) {
+        self.items.skip(piece.at, piece.of == PieceOf::Text, piece.escaped.len(), piece.characters);
+        if self.passed.is_none() {
+            self.passed = Passed::of(frame, piece);
+        }
     }
 
     fn finish(&mut self, out: &mut Vec<Event>) {
@@ -96,6 +105,7 @@ impl StreamDecoder for Decoder {
 
 impl Decoder {
     fn read(&mut self, frame: &Frame<'_>, content: bool, out: &mut Vec<Event>) {
+        let passed = self.passed.take();
         let data = frame.data.trim_ascii();
         let foreign = !frame.event.is_empty() && !frame.event.starts_with(b"response.") && frame.event != b"error";
         if self.ended || data.is_empty() || data == b"[DONE]" || foreign {
@@ -105,7 +115,10 @@ impl Decoder {
             && content
             && let Some(piece) = quick::read(frame.event, data)
         {
-            return self.items.delta(piece.place, piece.slot, piece.text, out);
+            self.items.delta(piece.place, piece.slot, piece.text, out);
+            // Of the same text, and without half a character: all is as it was.
+            self.passed = passed.filter(|passed| passed.next_text(frame).is_some_and(|text| !has_codes(text)));
+            return;
         }
         let Some(members) = Members::read(data) else {
             return self.fail(ApiError::upstream("the upstream sent a stream event that is not a JSON object"), out);
@@ -196,6 +209,16 @@ impl Decoder {
             _ => {}
         }
     }
+}
+
+/// Whether characters are written by their codes.
+fn has_codes(text: &[u8]) -> bool {
+    text.windows(2).any(|two| two == b"\\u")
+}
+
+/// How many characters an UTF-8 text has.
+fn characters(text: &[u8]) -> usize {
+    text.iter().filter(|byte| **byte & 0xc0 != 0x80).count()
 }
 
 /// Which text an event holds, and whether the whole of it.

@@ -123,7 +123,7 @@ impl StreamEncoder for Encoder {
 
     fn follow_piece(&mut self, piece: &Piece<'_>) {
         // Pieces with escapes are not passed over, so this is the text.
-        self.followed_piece(piece.of == PieceOf::Text, &String::from_utf8_lossy(piece.escaped));
+        self.followed_piece(piece.of == PieceOf::Text, piece.escaped, piece.characters);
     }
 
     fn can_go_on(&self) -> bool {

@@ -78,8 +78,8 @@ impl Encoder {
         if let Some(piece) = quick::read(frame.event, frame.data.trim_ascii()) {
             let text = piece.text.string().unwrap_or_default();
             return match piece.slot {
-                Slot::Text => self.followed_piece(true, &text),
-                Slot::Summary => self.followed_piece(false, &text),
+                Slot::Text => self.followed_piece(true, text.as_bytes(), text.chars().count()),
+                Slot::Summary => self.followed_piece(false, text.as_bytes(), 0),
                 // The events told of it.
                 Slot::Arguments => self.wire.sequence += 1,
                 Slot::Thought | Slot::Refusal => self.followed_rare(frame),
@@ -88,13 +88,14 @@ impl Encoder {
         self.followed_rare(frame);
     }
 
-    /// A piece of the open message's text, or of the open thought.
-    pub(super) fn followed_piece(&mut self, is_text: bool, text: &str) {
+    /// A piece of the open message's text, of so many characters, or of the open thought.
+    pub(super) fn followed_piece(&mut self, is_text: bool, text: &[u8], characters: usize) {
         self.wire.sequence += 1;
         self.held += text.len();
         match &mut self.open {
             Open::Message(message) if is_text => {
-                self.characters += message.followed_text(text);
+                message.followed_text(text, characters);
+                self.characters += characters as u64;
             }
             Open::Thought(thought) if !is_text => thought.followed_text(text),
             _ => {}
@@ -129,15 +130,16 @@ impl Encoder {
             ("output_text.delta" | "refusal.delta", Open::Message(message)) => {
                 let text = data.string("delta").unwrap_or_default();
                 self.held += text.len();
-                let characters = message.followed_text(&text);
+                let characters = text.chars().count();
+                message.followed_text(text.as_bytes(), characters);
                 if kind == "output_text.delta" {
-                    self.characters += characters;
+                    self.characters += characters as u64;
                 }
             }
             ("reasoning_summary_text.delta", Open::Thought(thought)) => {
                 let text = data.string("delta").unwrap_or_default();
                 self.held += text.len();
-                thought.followed_text(&text);
+                thought.followed_text(text.as_bytes());
             }
             ("output_text.done" | "refusal.done", Open::Message(message)) => message.followed_text_end(),
             // What its end repeats is out, but not the end.

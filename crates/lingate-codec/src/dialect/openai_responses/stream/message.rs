@@ -23,7 +23,8 @@ struct Part {
     refusal: bool,
     /// What its deltas have in common.
     lead: Vec<u8>,
-    text: String,
+    /// UTF-8. What is only followed is not checked until it is written.
+    text: Vec<u8>,
     /// The next text begins another part. It stays open until then: sources may follow.
     ended: bool,
     /// The client got the whole text, and not yet the part's end.
@@ -55,13 +56,11 @@ impl Message {
     }
 
     /// The client got more of the open part, of so many characters.
-    pub(super) fn followed_text(&mut self, text: &str) -> u64 {
-        let characters = text.chars().count() as u64;
+    pub(super) fn followed_text(&mut self, text: &[u8], characters: usize) {
         if let Some(part) = &mut self.part {
-            part.text.push_str(text);
-            part.length += characters;
+            part.text.extend_from_slice(text);
+            part.length += characters as u64;
         }
-        characters
     }
 
     /// The client got the whole text of the open part.
@@ -100,7 +99,7 @@ impl Message {
     pub(super) fn text(&mut self, text: &str, tokens: &[Logprob], before: u64, wire: &mut Wire, out: &mut Vec<u8>) {
         self.ensure_part(false, before, wire, out);
         let Some(part) = &mut self.part else { return };
-        part.text.push_str(text);
+        part.text.extend_from_slice(text.as_bytes());
         part.length += text.chars().count() as u64;
         part.logprobs.extend_from_slice(tokens);
         let mut tail = Vec::new();
@@ -116,7 +115,7 @@ impl Message {
     pub(super) fn refusal(&mut self, text: &str, wire: &mut Wire, out: &mut Vec<u8>) {
         self.ensure_part(true, 0, wire, out);
         let Some(part) = &mut self.part else { return };
-        part.text.push_str(text);
+        part.text.extend_from_slice(text.as_bytes());
         wire.delta("response.refusal.delta", &part.lead, text, b"", out);
     }
 
@@ -181,10 +180,11 @@ impl Message {
         let kind = if part.refusal { "response.refusal.done" } else { "response.output_text.done" };
         wire.of_item(kind, &self.id, out, |w| {
             w.integer_member("content_index", self.index);
+            let text = String::from_utf8_lossy(&part.text);
             if part.refusal {
-                w.string_member("refusal", &part.text);
+                w.string_member("refusal", &text);
             } else {
-                w.string_member("text", &part.text);
+                w.string_member("text", &text);
                 w.key("logprobs");
                 write::logprobs(&part.logprobs, w);
             }
@@ -208,7 +208,7 @@ impl Part {
         Self {
             refusal,
             lead,
-            text: String::new(),
+            text: Vec::new(),
             ended: false,
             closing: false,
             before,
@@ -220,10 +220,11 @@ impl Part {
     }
 
     fn write(&self, w: &mut Writer<'_>) {
+        let text = String::from_utf8_lossy(&self.text);
         if self.refusal {
-            write::refusal_part(&self.text, w);
+            write::refusal_part(&text, w);
         } else {
-            write::text_part(&self.text, &self.annotations, &self.logprobs, w);
+            write::text_part(&text, &self.annotations, &self.logprobs, w);
         }
     }
 }

@@ -9,6 +9,7 @@ mod decode;
 mod encode;
 mod follow;
 mod message;
+mod passed;
 mod quick;
 mod thought;
 mod wire;

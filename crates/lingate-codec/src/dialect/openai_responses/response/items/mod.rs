@@ -124,12 +124,12 @@ impl Items {
     }
 
     /// A piece without escapes of the text of which [`Items::half_of`] told, in the item `at`, passed over. `text`: it is
-    /// of the answer's text.
-    pub(in super::super) fn skip(&mut self, at: usize, text: bool, piece: &[u8]) {
+    /// of the answer's text; its length in bytes and in characters.
+    pub(in super::super) fn skip(&mut self, at: usize, text: bool, bytes: usize, characters: usize) {
         if let Some(part) = self.items.get_mut(at).and_then(|item| item.parts.last_mut()) {
-            part.told += piece.len();
+            part.told += bytes;
             if text {
-                self.characters += characters(piece);
+                self.characters += characters as u64;
             }
         }
     }
@@ -354,11 +354,6 @@ impl Items {
             out.push(Event::ToolCallEnd { call });
         }
     }
-}
-
-/// How many characters an UTF-8 text has.
-fn characters(text: &[u8]) -> u64 {
-    text.iter().filter(|byte| **byte & 0xc0 != 0x80).count() as u64
 }
 
 impl Kind {
