@@ -41,6 +41,7 @@ mod silence_openai;
 mod state;
 mod state_native;
 mod streaming;
+mod stress;
 mod strict;
 mod timeouts;
 mod tongue;
