@@ -240,3 +240,25 @@ async fn connections_of_abandoned_requests_are_not_used_again() {
     })
     .await;
 }
+
+/// An endpoint that a reload makes anew lets go of its connections, also of those that come back later.
+#[tokio::test]
+async fn an_endpoint_that_is_gone_keeps_no_connection() {
+    let up = paced(Tongue::OpenAi).await;
+    let gateway = Plan::default().start("vllm", &up).await;
+    let (gate, open) = Step::gate();
+    let whole = Tongue::OpenAi.whole("late");
+    up.once(Reply::stream("application/json", vec![gate, Step::bytes(whole)]));
+    let late = tokio::spawn({
+        let data_plane = gateway.gateway.clone();
+        async move { abandon(&data_plane, Tongue::OpenAi, false, MOST).await }
+    });
+    soon("the late one", up.next_request()).await;
+    assert!(abandon(&gateway.gateway, Tongue::OpenAi, false, MOST).await);
+    assert_eq!(up.open_connections(), 2);
+    let yaml = Plan { endpoint: "timeouts: { total: 99s },", ..Plan::default() }.yaml("vllm", &up.url(""));
+    gateway.gateway.reload(crate::support::config(&yaml)).unwrap();
+    open.notify_one();
+    assert!(late.await.unwrap());
+    soon("closed connections", up.all_closed()).await;
+}
