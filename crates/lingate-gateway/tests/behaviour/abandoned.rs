@@ -262,3 +262,20 @@ async fn an_endpoint_that_is_gone_keeps_no_connection() {
     assert!(late.await.unwrap());
     soon("closed connections", up.all_closed()).await;
 }
+
+/// A program that ends cuts its connections and then waits: a job that is let go a little later is cancelled, too.
+#[tokio::test]
+async fn whoever_waits_for_the_end_waits_for_jobs_under_way() {
+    for stream in [true, false] {
+        let queue = Queue::start(Script::default(), Plan::default()).await;
+        let data_plane = queue.gateway.gateway.clone();
+        let asked = tokio::spawn(async move { abandon(&data_plane, Tongue::OpenAi, stream, MOST).await });
+        queue.called(if stream { "stream" } else { "status" }).await;
+        let data_plane = queue.gateway.gateway.clone();
+        let mut ended = tokio::spawn(async move { data_plane.flush().await });
+        assert!(tokio::time::timeout(Duration::from_millis(30), &mut ended).await.is_err(), "the job is under way");
+        asked.abort();
+        soon("the end", ended).await.unwrap();
+        assert_eq!(queue.calls("cancel"), 1);
+    }
+}
