@@ -105,7 +105,7 @@ async fn one(address: std::net::SocketAddr, number: u64) -> Option<String> {
     let (client, backend) = (pick(0), pick(8));
     let model = format!("{}-{}", if random >> 16 & 1 == 0 { "plain" } else { "watched" }, backend.kind());
     let tag = format!("tag-{number}-");
-    let leaves_at = ((random >> 20) % 4 == 0).then_some((random >> 24) % 4000);
+    let leaves_at = (random >> 20).is_multiple_of(4).then_some((random >> 24) % 4000);
     let request = ClientRequest::post(client.path()).body(client.body_saying(&model, true, &tag));
     let mut answer = request.open(address).await.unwrap();
     let mut all = Vec::new();
