@@ -148,7 +148,10 @@ async fn read(
     let body = answer.body.collect(WHOLE_CAP);
     let body = match first_token {
         // All of it comes at once: that is when its first piece comes.
-        Some(first) => tokio::time::timeout_at(first.by, body).await.map_err(|_| Failure::of(first.error()))?,
+        Some(first) => {
+            let late = |_| Failure::new(Class::AfterSend, first.error());
+            tokio::time::timeout_at(first.by, body).await.map_err(late)?
+        }
         None => body.await,
     };
     let body = body.map_err(|error| broken(&error))?;

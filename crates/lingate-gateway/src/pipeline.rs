@@ -9,6 +9,7 @@ use crate::ingress::request_id::{self, RequestId};
 use crate::ingress::routes::{self, Found, PathFamily, Route};
 use crate::ingress::{body, credential, hosts};
 use crate::snapshot::Snapshot;
+use crate::telemetry::Metrics;
 use crate::{chat, embeddings, models, own, passthrough, responses};
 use bytes::Bytes;
 use http::request::Parts;
@@ -62,11 +63,27 @@ where
         allowed_models: Vec::new(),
         client_key: None,
     };
-    gateway.metrics().in_flight.inc();
+    let under_way = UnderWay::new(gateway.metrics());
     let mut response = serve(&mut exchange, body).await;
-    gateway.metrics().in_flight.dec();
+    drop(under_way);
     finish(&exchange, &mut response);
     response
+}
+
+/// Counts a request while it is handled, also one whose client leaves meanwhile: then it is dropped wherever it waits.
+struct UnderWay<'m>(&'m Metrics);
+
+impl<'m> UnderWay<'m> {
+    fn new(metrics: &'m Metrics) -> Self {
+        metrics.in_flight.inc();
+        Self(metrics)
+    }
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.0.in_flight.dec();
+    }
 }
 
 async fn serve<B>(exchange: &mut Exchange<'_>, body: B) -> Response<Body>

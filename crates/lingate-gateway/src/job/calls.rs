@@ -21,11 +21,11 @@ pub(super) struct Calls {
     /// Query members of every call.
     query: String,
     headers: HeaderMap,
-    /// How many submissions and cancellations are under way aside.
+    /// How many submissions, jobs and cancellations there are.
     aside: watch::Sender<usize>,
 }
 
-/// Something that goes on aside, until it is dropped.
+/// Something that goes on aside, or may have to, until it is dropped.
 pub(super) struct Aside(Arc<Calls>);
 
 impl Drop for Aside {
@@ -47,7 +47,7 @@ impl Calls {
         Aside(self.clone())
     }
 
-    /// Waits until nothing goes on aside.
+    /// Waits until nothing goes on aside, and no job is left.
     pub(super) async fn settled(&self) {
         // It cannot fail while the sender is here.
         let _ = self.aside.subscribe().wait_for(|count| *count == 0).await;

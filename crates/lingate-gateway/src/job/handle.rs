@@ -1,6 +1,6 @@
 //! A submitted job: whoever lets go of it before it is over cancels it, once.
 
-use super::calls::Calls;
+use super::calls::{Aside, Calls};
 use crate::backend::runpod::{Reply, failed, is_job_id};
 use crate::endpoint::failure;
 use crate::error::{Class, Failure};
@@ -19,6 +19,8 @@ pub(super) struct Job {
     calls: Arc<Calls>,
     id: String,
     over: bool,
+    /// Whoever waits for the end waits for it too: it may still have to be cancelled.
+    aside: Option<Aside>,
 }
 
 impl Job {
@@ -35,6 +37,7 @@ impl Job {
     /// It is over: there is nothing to cancel any more.
     pub(super) fn is_over(&mut self) {
         self.over = true;
+        self.aside = None;
     }
 }
 
@@ -45,8 +48,7 @@ impl Drop for Job {
         }
         // Without a runtime the program is ending.
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
-        let (calls, id) = (self.calls.clone(), std::mem::take(&mut self.id));
-        let aside = calls.aside();
+        let (calls, id, aside) = (self.calls.clone(), std::mem::take(&mut self.id), self.aside.take());
         runtime.spawn(async move {
             calls.cancel(&id).await;
             drop(aside);
@@ -105,5 +107,6 @@ async fn submitted(
         });
     }
     let id = if is_job_id(id) { id.to_owned() } else { "job".to_owned() };
-    Ok(Submitted::Job(Job { calls, id, over }, body))
+    let aside = Some(calls.aside());
+    Ok(Submitted::Job(Job { calls, id, over, aside }, body))
 }

@@ -57,8 +57,8 @@ impl Breaker {
         let event = match failed {
             None if self.quiet.load(Ordering::Relaxed) => return,
             None => Event::Succeeded,
-            // Nothing was sent, so nothing is known.
-            Some(Class::Limited) => Event::Left,
+            // Nothing was sent, so nothing is known. If it was the probe, that says so when it is dropped.
+            Some(Class::Limited) => return,
             Some(Class::Fault | Class::Busy) => Event::Refused,
             Some(_) => Event::Failed,
         };
@@ -116,6 +116,12 @@ mod tests {
         drop(probe);
         let (admits, probe) = breaker.begin(Instant::now());
         assert_eq!(admits, Admits::Probe);
+        breaker.ended(Some(Class::Limited), Instant::now);
+        assert_eq!(
+            breaker.begin(Instant::now()).0,
+            Admits::Nothing,
+            "another one's wait in a queue of ours is no result"
+        );
         breaker.ended(None, Instant::now);
         probe.unwrap().answered();
         assert!(breaker.quiet.load(Ordering::Relaxed));

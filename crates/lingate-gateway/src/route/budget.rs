@@ -37,15 +37,21 @@ impl Budget {
 
     /// Takes a retry; says whether there was one.
     pub(crate) fn take(&self, second: u64) -> bool {
-        let slot = self.slot(second);
         // Counted first and taken back, so that two at once do not both get the last one.
-        count(&slot.retries, second);
+        count(&self.slot(second).retries, second);
         let (requests, retries) = self.window(second);
         let is_allowed = retries <= allowed(requests);
         if !is_allowed {
-            slot.retries.fetch_sub(1, Ordering::Relaxed);
+            self.take_back(second);
         }
         is_allowed
+    }
+
+    /// Takes back what was counted, unless the slot has been another second's since.
+    fn take_back(&self, second: u64) {
+        let less = |old| (split(old).0 == second & MASK && split(old).1 > 0).then(|| old - 1);
+        // What is not there is not taken back.
+        let _ = self.slot(second).retries.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
     }
 
     fn slot(&self, second: u64) -> &Slot {
@@ -111,6 +117,19 @@ mod tests {
         // The oldest hundred requests leave the window.
         assert!(!budget.take(40));
         assert_eq!(taken(&budget, 60), 100);
+    }
+
+    /// A thread that is stopped between counting and taking back finds a slot that belongs to another second.
+    #[test]
+    fn what_is_taken_back_late_takes_nothing_from_another_second() {
+        let budget = Budget::default();
+        assert_eq!(taken(&budget, 7), 100);
+        budget.take_back(17);
+        assert_eq!(taken(&budget, 7), 0);
+        assert_eq!(taken(&budget, 17), 100);
+        let fresh = Budget::default();
+        fresh.take_back(3);
+        assert_eq!(taken(&fresh, 3), 100, "there is nothing to take back");
     }
 
     proptest! {

@@ -51,7 +51,7 @@ impl Turn {
         let target = &model.targets[self.target];
         let class = result.err().map(|failure| failure.class);
         target.endpoint.breaker().ended(class, Instant::now);
-        if let Some(probe) = self.probe {
+        if let Some(probe) = self.probe.filter(|_| class != Some(Class::Limited)) {
             probe.answered();
         }
         if class.is_some_and(|class| !matches!(class, Class::Fault | Class::Limited)) {

@@ -8,8 +8,9 @@ use bytes::Bytes;
 use http_body::Body as _;
 use hyper::body::Incoming;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
+use tokio::task::coop::poll_proceed;
 use tokio::time::Instant;
 
 /// An answer whose head has come.
@@ -106,7 +107,7 @@ impl AnswerBody {
     pub fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, UpstreamError>>> {
         let Some(watch) = self.watch() else { return Poll::Ready(None) };
         let Some(waker) = watch.woken.before(cx) else { return Poll::Pending };
-        let polled = self.poll_source(&mut Context::from_waker(&waker));
+        let polled = self.poll_in_turn(&mut Context::from_waker(&waker));
         if let Some(watch) = self.watch() {
             watch.woken.after(polled.is_ready());
         }
@@ -134,6 +135,19 @@ impl AnswerBody {
             Source::Http2 { watch, .. } | Source::Local { watch, .. } => Some(watch),
             Source::Ended => None,
         }
+    }
+
+    /// Reads from the source unless it is another task's turn. A socket sees to that itself; what others fill does not.
+    fn poll_in_turn(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, UpstreamError>>> {
+        if matches!(self.source, Source::Http1 { .. }) {
+            return self.poll_source(cx);
+        }
+        let budget = ready!(poll_proceed(cx));
+        let polled = self.poll_source(cx);
+        if polled.is_ready() {
+            budget.made_progress();
+        }
+        polled
     }
 
     fn poll_source(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, UpstreamError>>> {
@@ -221,4 +235,36 @@ fn poll_http1(
     }
     exchange.drive(cx);
     poll_incoming(incoming, cx)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{AnswerBody, Local, UpstreamError};
+    use bytes::Bytes;
+    use std::future::poll_fn;
+    use std::task::{Context, Poll};
+
+    /// Always has something.
+    struct Endless;
+
+    impl Local for Endless {
+        fn poll_next(&mut self, _: &mut Context<'_>) -> Poll<Option<Result<Bytes, UpstreamError>>> {
+            Poll::Ready(Some(Ok(Bytes::from_static(b": \n\n"))))
+        }
+    }
+
+    /// Whoever reads all that is ready would never come back from it, and hold a thread for ever.
+    #[tokio::test]
+    async fn an_upstream_that_never_pauses_is_left_for_a_while() {
+        let mut body = AnswerBody::local(Box::new(Endless));
+        let mut rounds = 0;
+        poll_fn(|cx| {
+            let read = (0..10_000).take_while(|_| body.poll_data(cx).is_ready()).count();
+            assert!((1..10_000).contains(&read), "{read} pieces in one go");
+            // It wakes the task when its turn comes.
+            rounds += 1;
+            if rounds < 3 { Poll::Pending } else { Poll::Ready(()) }
+        })
+        .await;
+    }
 }

@@ -9,7 +9,7 @@ use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -95,7 +95,8 @@ pub(super) struct Exchange {
     over: bool,
     /// Polls the connection, whoever uses it.
     pub(super) watch: Watch,
-    pool: Arc<Pool>,
+    /// Where it is kept while idle; gone with its upstream. Weak: a pool that its own connections held would never go.
+    pool: Weak<Pool>,
 }
 
 impl std::fmt::Debug for Exchange {
@@ -112,7 +113,7 @@ impl Exchange {
             .handshake(TokioIo::new(io))
             .await
             .map_err(|error| UpstreamError::broken(Phase::Connect, &error))?;
-        Ok(Box::new(Self { sender, connection, over: false, watch: Watch::default(), pool: pool.clone() }))
+        Ok(Box::new(Self { sender, connection, over: false, watch: Watch::default(), pool: Arc::downgrade(pool) }))
     }
 
     /// Lets the connection read and write what it can.
@@ -183,8 +184,10 @@ impl Exchange {
             self.watch.woken.expect();
             self.drive_alone();
         }
-        if !self.over && self.sender.is_ready() {
-            let pool = self.pool.clone();
+        if !self.over
+            && self.sender.is_ready()
+            && let Some(pool) = self.pool.upgrade()
+        {
             pool.give_back(now, self);
         }
     }

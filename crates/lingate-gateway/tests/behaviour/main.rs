@@ -5,6 +5,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod abandoned;
 mod access;
 mod backends;
 mod broken;
@@ -43,6 +44,7 @@ mod silence_openai;
 mod state;
 mod state_native;
 mod streaming;
+mod stress;
 mod strict;
 mod timeouts;
 mod tongue;

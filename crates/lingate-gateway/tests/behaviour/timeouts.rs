@@ -1,6 +1,7 @@
 //! Time limits of targets, and of a stream's first piece of content.
 
 use crate::job_server::{Queue, Script};
+use crate::routing::Setting;
 use crate::setup::{Plan, UPSTREAM_KEY, ask, json, soon};
 use crate::support::TestGateway;
 use crate::tongue::Tongue;
@@ -144,6 +145,22 @@ async fn a_whole_answer_has_no_such_limit() {
     up.once(slow());
     let answer = ask(&gateway, Tongue::Ollama.request(true)).await;
     assert_eq!(answer.status, 504, "{}", answer.text());
+}
+
+/// It was sent in vain, like one that comes piece by piece: another target may be asked where that is wanted.
+#[tokio::test]
+async fn a_whole_answer_to_a_streamed_request_that_is_late_may_be_tried_elsewhere() {
+    let setting = Setting {
+        top: "timeouts: { first_token: 60ms }",
+        model: "retry: { after_send: true }",
+        endpoint: "breaker: { failures: 1 }",
+        ..Setting::default()
+    };
+    let (ups, gateway) = setting.start(2).await;
+    ups[0].once(Reply::stream("application/json", vec![Step::bytes("{\"id\":"), Step::Hang]));
+    let answer = ask(&gateway, Tongue::OpenAi.request(true)).await;
+    assert!(answer.status == 200 && answer.text().contains("from-1"), "{}", answer.text());
+    assert!(gateway.gateway.metrics().render().contains("lingate_circuit_opened_total{endpoint=\"e0\"} 1"));
 }
 
 /// A job that waits for ever is given up, and cancelled.

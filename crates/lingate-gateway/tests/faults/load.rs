@@ -24,6 +24,9 @@ const REQUESTS: u64 = 2_000;
 const CLIENTS: usize = 64;
 /// One request in so many is left by its client.
 const LEAVES: u64 = 10;
+/// How many models there are of each sort: where every request needs a retry, one model's budget of retries (ten a second)
+/// would be used up on a quick machine.
+const TWINS: u64 = 16;
 /// No request may take longer.
 const HUNG: Duration = Duration::from_secs(60);
 
@@ -55,8 +58,9 @@ async fn every_answer_is_its_own() {
     let models: Vec<Model> = Kind::ALL
         .into_iter()
         .flat_map(|kind| {
-            SCENARIOS.iter().enumerate().map(move |(number, scenario)| Model {
-                name: model(kind, number),
+            let all = SCENARIOS.iter().enumerate().flat_map(|all| (0..TWINS).map(move |twin| (all, twin)));
+            all.map(move |((number, scenario), twin)| Model {
+                name: model(kind, number, twin),
                 kind,
                 first: (*scenario).to_owned(),
                 second: None,
@@ -83,8 +87,8 @@ async fn every_answer_is_its_own() {
     assert!(left * 20 > load.count, "too few clients left: {left}");
 }
 
-fn model(kind: Kind, scenario: usize) -> String {
-    format!("load-{}-{scenario}", kind.name())
+fn model(kind: Kind, scenario: usize, twin: u64) -> String {
+    format!("load-{}-{scenario}-{twin}", kind.name())
 }
 
 /// One client: asks on one connection, one request after another; makes another where it left.
@@ -115,7 +119,7 @@ async fn ask(load: &Load, mut connection: Connection, number: u64) -> Result<Opt
     let leaves = dice.below(LEAVES) == 0;
     let tag = Tag::new(&format!("n{number}"));
     let what = format!("{} / {} / {} / {stream}", SCENARIOS[scenario], kind.name(), client.name());
-    let (path, body) = client.ask(&model(kind, scenario), stream, &tag.prompt());
+    let (path, body) = client.ask(&model(kind, scenario, number % TWINS), stream, &tag.prompt());
     let asking = connection.send(path, body.to_string());
     if leaves {
         load.left.fetch_add(1, Ordering::Relaxed);
