@@ -269,6 +269,6 @@ fn priority_decides_overlaps_then_position() {
     assert_eq!(answer(&OWN, &[&text]), expected, "the operator's is above");
     assert_eq!(answer(&BUILT_IN, &[&text]), [bash(found), end.clone()]);
     let read = Out::Call("read".into(), r#"{"filePath":"/a"}"#.into());
-    let low = answer(&OWN, &["[tool]read[/tool]{\"filePath\":\"/a\"} ]"]);
-    assert_eq!(low, [read, Out::Text(" ]".into()), end], "the operator's is below");
+    let low = answer(&OWN, &["[tool]read[/tool]{\"filePath\":\"/a\"} <]"]);
+    assert_eq!(low, [read, Out::Text(" <]".into()), end], "the operator's is below");
 }

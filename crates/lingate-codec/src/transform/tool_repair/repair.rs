@@ -5,10 +5,10 @@
 
 use super::catalogue::Catalogue;
 use super::format::MAX_CANDIDATE;
-use super::judge::{Call, End, Found, Judge, Judged};
+use super::judge::{Call, End, Found, Judge, Judged, Rules};
 use super::native::Numbers;
 use super::quoted::Place;
-use super::tools::{AdvertisedTool, Tools};
+use super::tools::{AdvertisedTool, Begins, Tools};
 use crate::ids;
 use crate::ir::{Event, FinishReason};
 use crate::transform::{ByteSet, Transform};
@@ -23,13 +23,18 @@ pub struct ToolRepair {
     held: String,
     /// Index in `held` of the first byte that is not settled.
     at: usize,
-    /// Matches before `at` that count only at the answer's end.
-    waiting: Vec<(Range<usize>, Found)>,
+    /// Matches before `at` of which what follows decides.
+    waiting: Vec<Waiting>,
     /// Events that stand within the held text, and where.
     asides: Vec<(usize, Event)>,
     /// Where in the text `at` is.
     place: Place,
     gap: Gap,
+    /// How far the line at `at` is indented.
+    indent: usize,
+    /// Markup came in which text is quoted.
+    wary: bool,
+    rules: Rules,
     /// A block of text ended in what is held.
     block_ended: bool,
     /// How many bytes may be read again; see [`ToolRepair::may_look`].
@@ -43,6 +48,14 @@ pub struct ToolRepair {
     changed: bool,
 }
 
+/// A match that is no call yet.
+struct Waiting {
+    range: Range<usize>,
+    found: Found,
+    /// Whether it counts as soon as its line ends; else only at the answer's end.
+    line: bool,
+}
+
 /// What white space at the beginning of the held text separates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Gap {
@@ -52,6 +65,37 @@ enum Gap {
     Start,
     /// A call was right before.
     Call,
+}
+
+/// When a match is a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Counts {
+    Now,
+    /// Where its line ends, if it has nothing else.
+    Line,
+    /// At the answer's end, if nothing else follows.
+    End,
+}
+
+/// A line that is indented so far is code in Markdown.
+const CODE_INDENT: usize = 4;
+
+/// Markup in which text is quoted.
+const QUOTES: [&str; 4] = ["<pre", "<code", "<!--", "<![CDATA["];
+
+/// Whether a text begins with [`QUOTES`].
+fn quotes(text: &str) -> Begins {
+    let mut verdict = Begins::No;
+    for opening in QUOTES {
+        let len = opening.len().min(text.len());
+        if text.as_bytes()[..len].eq_ignore_ascii_case(&opening.as_bytes()[..len]) {
+            if len == opening.len() {
+                return Begins::Yes;
+            }
+            verdict = Begins::Maybe;
+        }
+    }
+    verdict
 }
 
 /// Bytes that matter in quoted text.
@@ -75,6 +119,9 @@ impl ToolRepair {
             asides: Vec::new(),
             place: Place::Line,
             gap: Gap::Start,
+            indent: 0,
+            wary: false,
+            rules: Rules::default(),
             block_ended: false,
             credit: 0,
             numbers: Numbers::default(),
@@ -90,6 +137,21 @@ impl ToolRepair {
     #[must_use]
     pub fn with_seed(mut self, seed: &str) -> Self {
         seed.clone_into(&mut self.seed);
+        self
+    }
+
+    /// The answer is to be JSON: a bare object, list or fence is the answer then, and only what has marks of its own is
+    /// a call.
+    #[must_use]
+    pub fn only_marked(mut self, only: bool) -> Self {
+        self.rules.marked_only = only;
+        self
+    }
+
+    /// Whether values that the bound on the answer's length cut off count as whole.
+    #[must_use]
+    pub fn accepting_cut_values(mut self, accept: bool) -> Self {
+        self.rules.accept_cut = accept;
         self
     }
 
@@ -135,6 +197,13 @@ impl ToolRepair {
             if self.skip_plain(byte) {
                 continue;
             }
+            if byte == b'<' && self.place.is_open(byte) && !self.wary {
+                match quotes(&self.held[self.at..]) {
+                    Begins::Yes => self.wary = true,
+                    Begins::Maybe if end == End::Open => break,
+                    Begins::Maybe | Begins::No => {}
+                }
+            }
             if self.place.is_open(byte) && self.may_begin(byte) {
                 match self.judge(end) {
                     Judged::Hold => break,
@@ -143,8 +212,9 @@ impl ToolRepair {
                         continue;
                     }
                     Judged::Release(len) => {
-                        for byte in self.held.as_bytes()[self.at..self.at + len].iter() {
-                            self.place = self.place.after(*byte);
+                        self.line_ends(out);
+                        for at in self.at..self.at + len {
+                            self.step(self.held.as_bytes()[at]);
                         }
                         self.at += len;
                         self.release();
@@ -153,8 +223,12 @@ impl ToolRepair {
                     Judged::No => {}
                 }
             }
-            self.place = self.place.after(byte);
+            self.step(byte);
             self.at += 1;
+            // What else a server leaves behind a call is no sentence that speaks of it.
+            if matches!(byte, b'\n' | b'<' | b'[') {
+                self.line_ends(out);
+            }
             let may_wait = byte.is_ascii_whitespace() && (self.gap != Gap::Text || !self.waiting.is_empty());
             if !may_wait || self.at > MAX_CANDIDATE {
                 self.release();
@@ -163,6 +237,16 @@ impl ToolRepair {
         if self.gap == Gap::Text && self.waiting.is_empty() {
             self.take(self.at, true, out);
         }
+    }
+
+    fn step(&mut self, byte: u8) {
+        self.place = self.place.after(byte);
+        self.indent = match byte {
+            _ if !self.place.is_line() => 0,
+            b' ' => self.indent + 1,
+            b'\t' => self.indent + CODE_INDENT,
+            _ => 0,
+        };
     }
 
     /// Passes over text in which nothing can begin.
@@ -185,32 +269,45 @@ impl ToolRepair {
     }
 
     fn judge(&mut self, end: End) -> Judged {
-        let mut judge =
-            Judge { catalogue: &self.catalogue, tools: &self.tools, end, made: &self.made, wasted: &mut self.wasted };
+        let mut judge = Judge {
+            catalogue: &self.catalogue,
+            tools: &self.tools,
+            rules: self.rules,
+            end,
+            made: &self.made,
+            wasted: &mut self.wasted,
+        };
         judge.at(&self.held, self.at, self.place)
     }
 
     /// All before `at` is text, and was all along.
     fn release(&mut self) {
-        for (_, found) in self.waiting.drain(..) {
+        for Waiting { found, .. } in self.waiting.drain(..) {
             self.made[found.format] -= count(&found.calls);
         }
         self.gap = Gap::Text;
     }
 
     fn found(&mut self, found: Found, out: &mut Vec<Event>) {
+        let counts = self.counts(&found);
         // What is before a match that waits is text already, and must not wait with it.
-        if found.only_at_end && self.gap == Gap::Text && self.waiting.is_empty() {
+        if counts != Counts::Now && self.gap == Gap::Text && self.waiting.is_empty() {
             self.take(self.at, true, out);
+        }
+        if counts == Counts::Now {
+            self.line_ends(out);
         }
         let range = self.at..self.at + found.len;
         self.place = Place::Plain;
-        if found.only_at_end {
+        self.made[found.format] += count(&found.calls);
+        if counts != Counts::Now {
             self.at = range.end;
-            self.made[found.format] += count(&found.calls);
-            self.waiting.push((range, found));
+            self.waiting.push(Waiting { range, found, line: counts == Counts::Line });
             if self.at > MAX_CANDIDATE {
-                self.release();
+                self.line_ends(out);
+                if !self.waiting.is_empty() {
+                    self.release();
+                }
             }
             return;
         }
@@ -221,8 +318,36 @@ impl ToolRepair {
         self.take(range.start, self.gap == Gap::Text, out);
         self.take(found.len, false, out);
         self.gap = Gap::Call;
-        self.made[found.format] += count(&found.calls);
         self.make(found.format, found.calls, out);
+    }
+
+    /// When a match is a call. Behind other text in its line, in a line that is indented as code is, and behind markup in
+    /// which text is quoted, it may be an example: of that, the answer's end makes a call.
+    fn counts(&self, found: &Found) -> Counts {
+        let in_prose = self.catalogue.formats.get(found.format).is_some_and(|entry| entry.format.counts_in_prose());
+        match self.waiting.last() {
+            _ if found.only_at_end => Counts::End,
+            _ if in_prose => Counts::Now,
+            Some(before) if before.line => Counts::Line,
+            Some(_) => Counts::End,
+            None if self.gap == Gap::Call => Counts::Line,
+            None if self.place.is_line() && self.indent < CODE_INDENT && !self.wary => Counts::Line,
+            None => Counts::End,
+        }
+    }
+
+    /// Nothing else stands in the line of what waits for its end.
+    fn line_ends(&mut self, out: &mut Vec<Event>) {
+        let ends =
+            |waiting: &[Waiting]| Some((waiting.first()?.range.start, waiting.last().filter(|w| w.line)?.range.end));
+        let Some((start, end)) = ends(&self.waiting) else { return };
+        let waiting = std::mem::take(&mut self.waiting);
+        self.take(start, self.gap == Gap::Text, out);
+        self.take(end - start, false, out);
+        self.gap = Gap::Call;
+        for Waiting { found, .. } in waiting {
+            self.make(found.format, found.calls, out);
+        }
     }
 
     fn make(&mut self, format: usize, calls: Vec<Call>, out: &mut Vec<Event>) {
@@ -282,11 +407,12 @@ impl ToolRepair {
         }
         if matches!(end, End::Answer(_)) && !self.waiting.is_empty() {
             let waiting = std::mem::take(&mut self.waiting);
-            for (_, found) in waiting {
+            for Waiting { found, .. } in waiting {
                 self.make(found.format, found.calls, out);
             }
             self.gap = Gap::Call;
         }
+        self.line_ends(out);
         if !self.waiting.is_empty() {
             self.release();
         }
