@@ -75,14 +75,21 @@ impl Recipe {
     /// The transforms of an answer; `None` if there are none. `seed`: a text unique to the answer, of which ids are made.
     pub(crate) fn chain(&self, seed: impl FnOnce() -> String) -> Option<Chain> {
         let mut steps: Vec<Box<dyn Step>> = Vec::new();
-        if let Some((mode, split)) = self.reasoning {
-            steps.push(Box::new(Reasoning::new(mode, split)));
-        }
+        // A thought that is moved into the text is a thought still, and makes no call: it is moved last.
+        let (early, late) = match self.reasoning {
+            Some((mode @ Mode::Inline, split)) if self.repair.is_some() => {
+                (split.then_some((Mode::Keep, true)), Some((mode, false)))
+            }
+            other => (other, None),
+        };
+        let reasoning = |(mode, split)| Box::new(Reasoning::new(mode, split)) as Box<dyn Step>;
+        steps.extend(early.map(reasoning));
         if let Some(repair) = &self.repair {
             let step = ToolRepair::new(repair.catalogue.clone(), repair.tools.clone());
             let step = step.only_marked(repair.only_marked).accepting_cut_values(repair.accept_cut);
             steps.push(Box::new(step.with_seed(&seed())));
         }
+        steps.extend(late.map(reasoning));
         Chain::new(steps)
     }
 }

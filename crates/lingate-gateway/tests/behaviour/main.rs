@@ -25,6 +25,7 @@ mod overflow;
 mod queue;
 mod relay;
 mod repaired;
+mod repaired_when;
 mod responses;
 mod routing;
 mod routing_circuit;

@@ -459,6 +459,13 @@ impl ToolRepair {
                 self.numbers.end(out);
             }
             Event::Error(_) => self.give_up(out),
+            Event::ToolCallStart { .. } => {
+                self.settle(End::Block, out);
+                // Text behind the upstream's own call begins anew.
+                if self.place == Place::Plain {
+                    self.place = Place::Line;
+                }
+            }
             _ => self.settle(End::Block, out),
         }
         let passed = self.numbers.pass(event, out);

@@ -260,7 +260,12 @@ pub(super) const CASES: &[Case] = &[
         &[A, B],
         "",
     ),
-    ("functools", "functools[{\"name\":\"weather\",\"arguments\":{\"city\":\"Paris\",\"days\":3}}]\nx", &[PARIS], "\nx"),
+    (
+        "functools",
+        "functools[{\"name\":\"weather\",\"arguments\":{\"city\":\"Paris\",\"days\":3}}]\nx",
+        &[PARIS],
+        "\nx",
+    ),
     // MiniMax M1, Hunyuan, Jamba
     (
         "tool_calls",
