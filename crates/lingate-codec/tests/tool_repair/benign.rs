@@ -69,3 +69,31 @@ fn none_becomes_a_call_however_it_is_cut() {
         }
     }
 }
+
+/// What looks a little like a call waits no longer than it takes to tell.
+#[test]
+fn text_flows_on() {
+    for text in [
+        "Well.\nSee [the results](http://x/y) and\n[task list](z).\n",
+        "Well.\n- [ ] read it\n- [x] write it\n",
+        "Well.\n{ \"title\": \"Tools\", \"list\": [1, 2] }\nThat is all.",
+        "Well.\nread the docs, task by task\nbashful",
+        "Well. I will read commentary to=functions.read json {\"filePath\":\"/a\"} in the middle of a line",
+        "Well.\nAction: none so far.\nfunctools are for Python.",
+        "Well.\n<p>Hello</p><preview> <tooltip> <tools for all> a < b",
+        "Well.\n\n\n  \n    indented\n",
+        "Well.\n```python\nprint(1)\n```\n~~~\nx\n~~~\n> quoted\n",
+    ] {
+        let mut repair = ToolRepair::new(built_in(), tools());
+        let (mut out, mut came) = (Vec::new(), 0);
+        for piece in characters(text) {
+            repair.push(lingate_codec::ir::Event::Text(piece.to_owned()), &mut out);
+            came += piece.len();
+            let went = match &short(&out)[..] {
+                [Out::Text(went)] => went.len(),
+                _ => 0,
+            };
+            assert!(came - went <= 16, "{} bytes are held at {:?}", came - went, &text[..came]);
+        }
+    }
+}

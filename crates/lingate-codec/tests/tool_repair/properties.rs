@@ -272,3 +272,17 @@ fn priority_decides_overlaps_then_position() {
     let low = answer(&OWN, &["[tool]read[/tool]{\"filePath\":\"/a\"} <]"]);
     assert_eq!(low, [read, Out::Text(" <]".into()), end], "the operator's is below");
 }
+
+proptest! {
+    #![proptest_config(many())]
+
+    /// Whatever bytes a server sends as text.
+    #[test]
+    fn arbitrary_bytes_do_no_harm(bytes in prop::collection::vec(any::<u8>(), 0..200), parts in texts(), at in any::<prop::sample::Index>()) {
+        let junk = String::from_utf8_lossy(&bytes);
+        let cut = parts.floor_char_boundary(at.index(parts.len() + 1));
+        let text = [&parts[..cut], &*junk, &parts[cut..]].concat();
+        let whole = answer(&OWN, &[&text]);
+        prop_assert_eq!(answer(&OWN, &characters(&text)), whole);
+    }
+}
