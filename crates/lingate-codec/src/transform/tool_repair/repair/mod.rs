@@ -3,17 +3,19 @@
 //! What is held is `held`: first white space and matches that count only at the answer's end (`waiting`), up to `at`;
 //! from there on, what may be the beginning of a call.
 
-use super::catalogue::Catalogue;
-use super::format::MAX_CANDIDATE;
-use super::judge::{Call, End, Found, Judge, Judged, Rules};
-use super::native::Numbers;
-use super::quoted::Place;
-use super::tools::{AdvertisedTool, Begins, Tools};
+mod waiting;
+
 use crate::ids;
 use crate::ir::{Event, FinishReason};
+use crate::transform::tool_repair::catalogue::Catalogue;
+use crate::transform::tool_repair::format::MAX_CANDIDATE;
+use crate::transform::tool_repair::judge::{Call, End, Judge, Judged, Rules};
+use crate::transform::tool_repair::native::Numbers;
+use crate::transform::tool_repair::quoted::{Place, markup};
+use crate::transform::tool_repair::tools::{AdvertisedTool, Begins, Tools};
 use crate::transform::{ByteSet, Transform};
-use std::ops::Range;
 use std::sync::Arc;
+use waiting::{CODE_INDENT, Waiting};
 
 /// Makes calls of what a model wrote as text. See [`super`].
 pub struct ToolRepair {
@@ -48,14 +50,6 @@ pub struct ToolRepair {
     changed: bool,
 }
 
-/// A match that is no call yet.
-struct Waiting {
-    range: Range<usize>,
-    found: Found,
-    /// Whether it counts as soon as its line ends; else only at the answer's end.
-    line: bool,
-}
-
 /// What white space at the beginning of the held text separates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Gap {
@@ -65,37 +59,6 @@ enum Gap {
     Start,
     /// A call was right before.
     Call,
-}
-
-/// When a match is a call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Counts {
-    Now,
-    /// Where its line ends, if it has nothing else.
-    Line,
-    /// At the answer's end, if nothing else follows.
-    End,
-}
-
-/// A line that is indented so far is code in Markdown.
-const CODE_INDENT: usize = 4;
-
-/// Markup in which text is quoted.
-const QUOTES: [&str; 4] = ["<pre", "<code", "<!--", "<![CDATA["];
-
-/// Whether a text begins with [`QUOTES`].
-fn quotes(text: &str) -> Begins {
-    let mut verdict = Begins::No;
-    for opening in QUOTES {
-        let len = opening.len().min(text.len());
-        if text.as_bytes()[..len].eq_ignore_ascii_case(&opening.as_bytes()[..len]) {
-            if len == opening.len() {
-                return Begins::Yes;
-            }
-            verdict = Begins::Maybe;
-        }
-    }
-    verdict
 }
 
 /// Bytes that matter in quoted text.
@@ -198,7 +161,7 @@ impl ToolRepair {
                 continue;
             }
             if byte == b'<' && self.place.is_open(byte) && !self.wary {
-                match quotes(&self.held[self.at..]) {
+                match markup(&self.held[self.at..]) {
                     Begins::Yes => self.wary = true,
                     Begins::Maybe if end == End::Open => break,
                     Begins::Maybe | Begins::No => {}
@@ -278,76 +241,6 @@ impl ToolRepair {
             wasted: &mut self.wasted,
         };
         judge.at(&self.held, self.at, self.place)
-    }
-
-    /// All before `at` is text, and was all along.
-    fn release(&mut self) {
-        for Waiting { found, .. } in self.waiting.drain(..) {
-            self.made[found.format] -= count(&found.calls);
-        }
-        self.gap = Gap::Text;
-    }
-
-    fn found(&mut self, found: Found, out: &mut Vec<Event>) {
-        let counts = self.counts(&found);
-        // What is before a match that waits is text already, and must not wait with it.
-        if counts != Counts::Now && self.gap == Gap::Text && self.waiting.is_empty() {
-            self.take(self.at, true, out);
-        }
-        if counts == Counts::Now {
-            self.line_ends(out);
-        }
-        let range = self.at..self.at + found.len;
-        self.place = Place::Plain;
-        self.made[found.format] += count(&found.calls);
-        if counts != Counts::Now {
-            self.at = range.end;
-            self.waiting.push(Waiting { range, found, line: counts == Counts::Line });
-            if self.at > MAX_CANDIDATE {
-                self.line_ends(out);
-                if !self.waiting.is_empty() {
-                    self.release();
-                }
-            }
-            return;
-        }
-        // What waited for the answer's end is text: something else came.
-        if !self.waiting.is_empty() {
-            self.release();
-        }
-        self.take(range.start, self.gap == Gap::Text, out);
-        self.take(found.len, false, out);
-        self.gap = Gap::Call;
-        self.make(found.format, found.calls, out);
-    }
-
-    /// When a match is a call. Behind other text in its line, in a line that is indented as code is, and behind markup in
-    /// which text is quoted, it may be an example: of that, the answer's end makes a call.
-    fn counts(&self, found: &Found) -> Counts {
-        let in_prose = self.catalogue.formats.get(found.format).is_some_and(|entry| entry.format.counts_in_prose());
-        match self.waiting.last() {
-            _ if found.only_at_end => Counts::End,
-            _ if in_prose => Counts::Now,
-            Some(before) if before.line => Counts::Line,
-            Some(_) => Counts::End,
-            None if self.gap == Gap::Call => Counts::Line,
-            None if self.place.is_line() && self.indent < CODE_INDENT && !self.wary => Counts::Line,
-            None => Counts::End,
-        }
-    }
-
-    /// Nothing else stands in the line of what waits for its end.
-    fn line_ends(&mut self, out: &mut Vec<Event>) {
-        let ends =
-            |waiting: &[Waiting]| Some((waiting.first()?.range.start, waiting.last().filter(|w| w.line)?.range.end));
-        let Some((start, end)) = ends(&self.waiting) else { return };
-        let waiting = std::mem::take(&mut self.waiting);
-        self.take(start, self.gap == Gap::Text, out);
-        self.take(end - start, false, out);
-        self.gap = Gap::Call;
-        for Waiting { found, .. } in waiting {
-            self.make(found.format, found.calls, out);
-        }
     }
 
     fn make(&mut self, format: usize, calls: Vec<Call>, out: &mut Vec<Event>) {
