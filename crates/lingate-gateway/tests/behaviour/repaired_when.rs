@@ -275,3 +275,43 @@ async fn a_tool_that_takes_free_text_gets_its_text() {
         assert_eq!(input, expected, "{got}");
     }
 }
+
+/// A client that did not ask for thoughts gets them in a legal stream: blocks one after the other, none signed.
+#[tokio::test]
+async fn thoughts_that_nobody_asked_for_are_legal_blocks() {
+    let texts = ["<think>Hm.</think>", "<think></think>\\n\\nLet me look.\\n", CALL];
+    for client in clients().filter(|client| client.relayed.name == "anthropic_messages") {
+        let client = client.with(&json!({"thinking": {"type": "disabled"}}));
+        for (model, expected) in [
+            ("", &["thinking", "text", "tool_use"][..]),
+            ("reasoning: hide,", &["text", "tool_use"]),
+            ("reasoning: inline,", &["text", "tool_use"]),
+        ] {
+            let stream = client.gets(model, &texts, |stream| stream).await;
+            let (mut kinds, mut open) = (Vec::new(), None);
+            for event in data(&stream) {
+                match event["type"].as_str().unwrap() {
+                    "content_block_start" => {
+                        assert_eq!((open, event["index"].as_u64()), (None, Some(kinds.len() as u64)), "{stream}");
+                        open = event["index"].as_u64();
+                        kinds.push(event["content_block"]["type"].as_str().unwrap().to_owned());
+                    }
+                    "content_block_delta" => {
+                        assert_eq!(event["index"].as_u64(), open, "{stream}");
+                        assert_ne!(event["delta"]["type"], "signature_delta", "{stream}");
+                    }
+                    "content_block_stop" => assert_eq!(open.take(), event["index"].as_u64(), "{stream}"),
+                    _ => assert_eq!(open, None, "{stream}"),
+                }
+            }
+            // Text that an upstream announced and never sent stays an empty block.
+            kinds.dedup();
+            let kinds: Vec<&str> = kinds
+                .iter()
+                .map(String::as_str)
+                .skip_while(|kind| *kind == "text" && expected[0] == "thinking")
+                .collect();
+            assert_eq!(kinds, expected, "{} {model}: {stream}", client.name());
+        }
+    }
+}
