@@ -137,7 +137,7 @@ fn every_key_of_routing_and_repair() {
          breaker: { failures: 0, cooldown: 7s }\n    health_check: { interval: 8s, path: /ping }\n\
          virtual_models:\n  - name: m\n    targets: [{ endpoint: e, model: x, weight: 9, timeouts: { first_token: 10s } }]\n    \
          strategy: least_latency\n    sticky: off\n    overflow_to: large\n    reasoning: inline\n    hedge: true\n    \
-         job_status: true\n    retry: { after_send: true }\n    tool_repair: [qwen, p]\n  \
+         job_status: true\n    retry: { after_send: true }\n    tool_repair: [qwen, p]\n    repair_cut_calls: true\n  \
          - { name: large, targets: [{ endpoint: e, model: y }] }\n\
          tool_patterns:\n  - { pattern_name: p, pattern_type: xml, regex_pattern: '<x>', tool_name_mapping: { a: b } }\n",
     )
@@ -151,7 +151,7 @@ fn every_key_of_routing_and_repair() {
     let model = &config.virtual_models[0];
     assert_eq!((model.targets[0].weight, model.targets[0].timeouts.first_token), (9, Some(seconds(10))));
     assert_eq!(model.overflow_to.as_deref(), Some("large"));
-    assert!(model.hedge && model.job_status && model.retry.after_send);
+    assert!(model.hedge && model.repair_cut_calls && model.job_status && model.retry.after_send);
     assert_eq!(model.tool_repair, ToolRepair::Patterns(vec!["qwen".to_owned(), "p".to_owned()]));
     let pattern = &config.tool_patterns[0];
     assert_eq!((pattern.kind, pattern.priority, pattern.enabled), (PatternType::Xml, 50, true));

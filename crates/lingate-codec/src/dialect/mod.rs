@@ -294,6 +294,11 @@ pub trait Dialect: Sync {
         let _ = frame;
         false
     }
+    /// Whether a request wants JSON as the answer's text, so that an object in it is no tool call.
+    fn asks_for_json(&self, object: &Object<'_>) -> bool {
+        let _ = object;
+        false
+    }
     /// The tools that a request offers, of all its members this one alone read. A list that cannot be read offers none.
     fn tools<'a>(&self, object: &Object<'a>) -> Vec<Tool<'a>> {
         let _ = object;

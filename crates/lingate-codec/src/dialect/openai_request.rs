@@ -1,10 +1,16 @@
-//! What requests of OpenAI's dialects spell alike, written.
+//! What requests of OpenAI's dialects spell alike, written; and what is asked of one that is not decoded.
 
 use crate::ir::{Concept, Loss, Metadata, Sampling};
-use crate::json::Writer;
+use crate::json::{Raw, Writer};
 
 /// OpenAI's bound on `user`, in bytes; what Anthropic's clients send as `metadata.user_id` is often longer.
 const MAX_USER: usize = 64;
+
+/// Whether a form of the answer is JSON. Others (`grammar`, `structural_tag`) may hold calls.
+pub(in crate::dialect) fn wants_json(format: Option<Raw<'_>>) -> bool {
+    let kind = format.and_then(|format| format.object()?.string("type"));
+    matches!(kind.as_deref(), Some("json_object" | "json_schema"))
+}
 
 /// Numbers that steer the choice of tokens. `extended`: the target takes those of vLLM and its kin.
 pub(in crate::dialect) fn sampling(sampling: &Sampling<'_>, extended: bool, loss: &mut Loss, w: &mut Writer<'_>) {

@@ -18,6 +18,60 @@ fn delta(index: u64, id: &str, text: &str) -> Value {
     json!({"type": "response.output_text.delta", "output_index": index, "item_id": id, "content_index": 0, "delta": text})
 }
 
+/// One call that is named by its item's id here and by its call's id there.
+#[test]
+fn one_call_under_two_ids_is_one() {
+    let item = |arguments: &str| json!({"type": "function_call", "id": "fc_1", "call_id": "call_1", "name": "f", "arguments": arguments});
+    let added = |item: &Value| json!({"type": "response.output_item.added", "output_index": 0, "item": item});
+    let delta = |id: &str, text: &str| json!({"type": "response.function_call_arguments.delta", "item_id": id, "output_index": 0, "delta": text});
+    let done = |id: &str| json!({"type": "response.function_call_arguments.done", "item_id": id, "output_index": 0, "arguments": "{\"a\":1}"});
+    let item_done = |item: &Value| json!({"type": "response.output_item.done", "output_index": 0, "item": item});
+    let whole = item("{\"a\":1}");
+    let mut other_id = whole.clone();
+    other_id["id"] = json!("call_1");
+    let without = |mut event: Value| {
+        event.as_object_mut().unwrap().remove("output_index");
+        event
+    };
+    let usual = |id: &str, last: &Value| {
+        vec![
+            added(&item("")),
+            delta(id, "{\"a\""),
+            delta(id, ":1}"),
+            done(id),
+            item_done(last),
+            completed(&json!([last])),
+        ]
+    };
+    let mut streams: Vec<Vec<Value>> = Vec::new();
+    for id in ["fc_1", "call_1", ""] {
+        for last in [&whole, &other_id] {
+            streams.push(usual(id, last));
+            if !id.is_empty() {
+                streams.push(usual(id, last).into_iter().map(without).collect());
+            }
+        }
+    }
+    // The call's id alone, and no item that announces it; the same announced twice.
+    streams.push(vec![delta("call_1", "{\"a\":1}"), item_done(&whole), completed(&json!([whole]))]);
+    streams.push(vec![added(&item("")), added(&other_id), item_done(&whole), completed(&json!([whole]))]);
+    streams.push(vec![added(&item("")), completed(&json!([other_id]))]);
+    for events in streams {
+        let out = read(&events);
+        let starts: Vec<&Event> = out.iter().filter(|event| matches!(event, Event::ToolCallStart { .. })).collect();
+        let [Event::ToolCallStart { id, name, .. }] = &starts[..] else { panic!("{starts:?} of {events:#?}") };
+        assert_eq!((id.as_str(), name.as_str()), ("call_1", "f"), "{events:#?}");
+        let arguments: String = out
+            .iter()
+            .filter_map(|event| match event {
+                Event::ToolCallArguments { fragment, .. } => Some(fragment.as_str()),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(arguments, "{\"a\":1}", "{events:#?}");
+    }
+}
+
 #[test]
 fn every_text_is_told_once() {
     let added = |index: u64, id: &str| json!({"type": "response.output_item.added", "output_index": index, "item": {"id": id, "type": "message", "content": []}});

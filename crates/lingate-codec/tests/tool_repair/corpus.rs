@@ -17,14 +17,15 @@ impl<'a> Row<'a> {
     fn new(row: &'a Value) -> Self {
         let patterns: Vec<Pattern> = row["patterns"].as_array().into_iter().flatten().map(pattern).collect();
         let catalogue = Catalogue::build(&patterns, &Selection::All).unwrap();
-        let catalogue = Arc::new(catalogue.accepting_cut_values(row["accept_cut"] == true));
         let reason = if row["finish"] == "length" { FinishReason::Length } else { FinishReason::Stop };
-        Self { row, catalogue, reason }
+        Self { row, catalogue: Arc::new(catalogue), reason }
     }
 
     fn answer(&self, pieces: &[&str]) -> (Vec<Out>, bool) {
         let list = if self.row["tools"].is_array() { &self.row["tools"] } else { &FILE["tools"] };
-        let mut repair = ToolRepair::new(Arc::clone(&self.catalogue), tools(list)).with_seed("s");
+        let mut repair = ToolRepair::new(Arc::clone(&self.catalogue), tools(list))
+            .with_seed("s")
+            .accepting_cut_values(self.row["accept_cut"] == true);
         let mut events = Vec::new();
         if let Some(thought) = self.row["reasoning"].as_str() {
             repair.push(Event::Reasoning(thought.to_owned()), &mut events);

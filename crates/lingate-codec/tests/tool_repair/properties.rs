@@ -75,6 +75,14 @@ fn texts() -> impl Strategy<Value = String> {
         "<tool_use code name=\"read\">",
         "</tool_use>",
         "<",
+        "<pre>",
+        "<!--",
+        "<CODE",
+        "    ",
+        "\t",
+        "<|im_end|>",
+        "<tool_call>{\"name\":\"ping\",\"arguments\":{}}</tool_call>",
+        "<function=ping></function>",
     ]);
     prop::collection::vec(parts, 0..14).prop_map(|parts| parts.concat())
 }
@@ -98,6 +106,19 @@ proptest! {
         cuts.sort_unstable();
         let pieces: Vec<&str> = cuts.windows(2).map(|pair| &text[pair[0]..pair[1]]).collect();
         prop_assert_eq!(&answer(catalogue, &pieces), &whole, "{:?}", pieces);
+    }
+
+    #[test]
+    fn cuts_do_not_matter_whatever_is_asked(text in texts(), marked in any::<bool>(), cut in any::<bool>(), length in any::<bool>(), at in any::<prop::sample::Index>()) {
+        let reason = if length { FinishReason::Length } else { FinishReason::Stop };
+        let answer = |pieces: &[&str]| {
+            let repair = ToolRepair::new(Arc::clone(&BUILT_IN), all_tools()).with_seed("s");
+            short(&run(&mut repair.only_marked(marked).accepting_cut_values(cut), pieces, reason))
+        };
+        let whole = answer(&[&text]);
+        prop_assert_eq!(&answer(&characters(&text)), &whole, "one by one");
+        let (before, after) = text.split_at(text.floor_char_boundary(at.index(text.len() + 1)));
+        prop_assert_eq!(&answer(&[before, after]), &whole);
     }
 
     #[test]
@@ -269,6 +290,20 @@ fn priority_decides_overlaps_then_position() {
     assert_eq!(answer(&OWN, &[&text]), expected, "the operator's is above");
     assert_eq!(answer(&BUILT_IN, &[&text]), [bash(found), end.clone()]);
     let read = Out::Call("read".into(), r#"{"filePath":"/a"}"#.into());
-    let low = answer(&OWN, &["[tool]read[/tool]{\"filePath\":\"/a\"} ]"]);
-    assert_eq!(low, [read, Out::Text(" ]".into()), end], "the operator's is below");
+    let low = answer(&OWN, &["[tool]read[/tool]{\"filePath\":\"/a\"} <]"]);
+    assert_eq!(low, [read, Out::Text(" <]".into()), end], "the operator's is below");
+}
+
+proptest! {
+    #![proptest_config(many())]
+
+    /// Whatever bytes a server sends as text.
+    #[test]
+    fn arbitrary_bytes_do_no_harm(bytes in prop::collection::vec(any::<u8>(), 0..200), parts in texts(), at in any::<prop::sample::Index>()) {
+        let junk = String::from_utf8_lossy(&bytes);
+        let cut = parts.floor_char_boundary(at.index(parts.len() + 1));
+        let text = [&parts[..cut], &*junk, &parts[cut..]].concat();
+        let whole = answer(&OWN, &[&text]);
+        prop_assert_eq!(answer(&OWN, &characters(&text)), whole);
+    }
 }

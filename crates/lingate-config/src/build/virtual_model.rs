@@ -33,6 +33,7 @@ pub(super) fn virtual_model(raw: raw::VirtualModel, path: &str, findings: &mut F
         response_model: raw.response_model.map_or(base.response_model, |word| word.0),
         reasoning: raw.reasoning.map_or(base.reasoning, |word| word.0),
         tool_repair: raw.tool_repair.map_or(base.tool_repair.clone(), repair),
+        repair_cut_calls: raw.repair_cut_calls.unwrap_or(false),
         strict: raw.strict.unwrap_or(false),
         hosted_tools: raw.hosted_tools.map_or(base.hosted_tools, |word| word.0),
         retry: raw.retry.map_or(base.retry, |raw| retry(&raw)),

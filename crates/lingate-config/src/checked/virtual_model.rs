@@ -37,6 +37,8 @@ pub struct VirtualModel {
     pub reasoning: Reasoning,
     /// Whether tool calls in text are repaired.
     pub tool_repair: ToolRepair,
+    /// Whether a call in text that the bound on the answer's length cut off counts as whole.
+    pub repair_cut_calls: bool,
     /// Whether a request is refused of which something would be dropped.
     pub strict: bool,
     /// What becomes of tools that only their provider can run.
@@ -81,6 +83,7 @@ impl VirtualModel {
             response_model: ResponseModel::Requested,
             reasoning: Reasoning::Keep,
             tool_repair: ToolRepair::Auto,
+            repair_cut_calls: false,
             strict: false,
             hosted_tools: HostedTools::Refuse,
             retry: Retry::default(),

@@ -37,6 +37,8 @@ object! {
         reasoning: Word<Reasoning>,
         /// Repair of tool calls that come as text: off, on, auto (on for self-hosted kinds) or pattern names. Default: auto.
         tool_repair: Repair,
+        /// true: a tool call written as text that max_tokens cut off counts as whole. Default: false.
+        repair_cut_calls: bool,
         /// Refuse a request of which something would be dropped. Default: false.
         strict: bool,
         /// Tools that only their provider can run (web_search …), towards another backend: refuse the request, or drop and report them. Default: refuse.

@@ -20,8 +20,20 @@ pub(crate) use chain::{Chain, Repaired, Step};
 pub(crate) struct Recipe {
     /// Where reasoning goes, and whether the text is searched for it.
     reasoning: Option<(Mode, bool)>,
-    /// What is looked for in the text, and the tools that may be called.
-    repair: Option<(Arc<Catalogue>, Vec<AdvertisedTool>)>,
+    repair: Option<Repair>,
+}
+
+/// How calls are made of text.
+#[derive(Debug)]
+struct Repair {
+    /// What is looked for.
+    catalogue: Arc<Catalogue>,
+    /// The tools that may be called.
+    tools: Vec<AdvertisedTool>,
+    /// The answer is to be JSON.
+    only_marked: bool,
+    /// What the bound on the answer's length cut off counts.
+    accept_cut: bool,
 }
 
 impl Recipe {
@@ -48,22 +60,36 @@ impl Recipe {
             lingate_config::ToolRepair::Patterns(_) => model.patterns.as_ref(),
         };
         let repair = repair.filter(|_| !forbids_calls(object));
-        let repair = repair.map(|catalogue| (catalogue.clone(), functions(dialect.tools(object))));
+        let repair = repair.map(|catalogue| Repair {
+            catalogue: catalogue.clone(),
+            tools: functions(dialect.tools(object)),
+            only_marked: dialect.asks_for_json(object),
+            accept_cut: model.config.repair_cut_calls,
+        });
         Self {
             reasoning: (split || mode != Mode::Keep).then_some((mode, split)),
-            repair: repair.filter(|(_, tools)| !tools.is_empty()),
+            repair: repair.filter(|repair| !repair.tools.is_empty()),
         }
     }
 
     /// The transforms of an answer; `None` if there are none. `seed`: a text unique to the answer, of which ids are made.
     pub(crate) fn chain(&self, seed: impl FnOnce() -> String) -> Option<Chain> {
         let mut steps: Vec<Box<dyn Step>> = Vec::new();
-        if let Some((mode, split)) = self.reasoning {
-            steps.push(Box::new(Reasoning::new(mode, split)));
+        // A thought that is moved into the text is a thought still, and makes no call: it is moved last.
+        let (early, late) = match self.reasoning {
+            Some((mode @ Mode::Inline, split)) if self.repair.is_some() => {
+                (split.then_some((Mode::Keep, true)), Some((mode, false)))
+            }
+            other => (other, None),
+        };
+        let reasoning = |(mode, split)| Box::new(Reasoning::new(mode, split)) as Box<dyn Step>;
+        steps.extend(early.map(reasoning));
+        if let Some(repair) = &self.repair {
+            let step = ToolRepair::new(repair.catalogue.clone(), repair.tools.clone());
+            let step = step.only_marked(repair.only_marked).accepting_cut_values(repair.accept_cut);
+            steps.push(Box::new(step.with_seed(&seed())));
         }
-        if let Some((catalogue, tools)) = &self.repair {
-            steps.push(Box::new(ToolRepair::new(catalogue.clone(), tools.clone()).with_seed(&seed())));
-        }
+        steps.extend(late.map(reasoning));
         Chain::new(steps)
     }
 }

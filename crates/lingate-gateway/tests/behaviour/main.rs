@@ -26,6 +26,7 @@ mod overflow;
 mod queue;
 mod relay;
 mod repaired;
+mod repaired_when;
 mod responses;
 mod routing;
 mod routing_circuit;

@@ -6,10 +6,11 @@ use crate::tongue::Tongue;
 use lingate_testkit::{ClientRequest, RawClient, Reply, Step, Upstream};
 use serde_json::Value;
 
-const CALL: &str = r#"<tool_call>\n{\"name\": \"get_weather\", \"arguments\": {\"city\": \"Paris\"}}\n</tool_call>"#;
+pub(crate) const CALL: &str =
+    r#"<tool_call>\n{\"name\": \"get_weather\", \"arguments\": {\"city\": \"Paris\"}}\n</tool_call>"#;
 
 /// A client's body with a tool.
-fn body(name: &str, stream: bool) -> String {
+pub(crate) fn body(name: &str, stream: bool) -> String {
     let schema = r#"{"type":"object","properties":{"city":{"type":"string"}},"required":["city"]}"#;
     let messages = r#""messages":[{"role":"user","content":"hi"}]"#;
     let rest = match name {
@@ -32,7 +33,7 @@ pub(crate) fn with_tools() -> impl Iterator<Item = Relayed> {
 }
 
 /// Name and arguments of the calls of a stream, in whichever dialect.
-fn calls(stream: &str) -> Vec<(String, Value)> {
+pub(crate) fn calls(stream: &str) -> Vec<(String, Value)> {
     let (mut names, mut arguments) = (Vec::new(), Vec::new());
     for value in data(stream) {
         for entry in value["choices"][0]["delta"]["tool_calls"].as_array().into_iter().flatten() {
@@ -66,7 +67,7 @@ fn calls(stream: &str) -> Vec<(String, Value)> {
     names.into_iter().zip(arguments.iter().map(|text| serde_json::from_str(text).unwrap())).collect()
 }
 
-fn paris() -> (String, Value) {
+pub(crate) fn paris() -> (String, Value) {
     ("get_weather".to_owned(), serde_json::json!({"city": "Paris"}))
 }
 

@@ -119,6 +119,12 @@ impl Dialect for AnthropicMessages {
         (parent, vec![name.to_owned()])
     }
 
+    fn asks_for_json(&self, object: &Object<'_>) -> bool {
+        let inner = object.given("output_config").and_then(|config| config.object()?.given("format"));
+        // The latter is its name in a former beta.
+        inner.or_else(|| object.given("output_format")).is_some()
+    }
+
     fn tools<'a>(&self, object: &Object<'a>) -> Vec<Tool<'a>> {
         request::offered(object)
     }

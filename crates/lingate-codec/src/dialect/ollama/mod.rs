@@ -14,7 +14,7 @@ use super::{Additions, AnswerContext, Dialect, DialectId, Field, RelayWants, Sta
 use super::{Target, Unsupported};
 use crate::frame::Framing;
 use crate::ir::{Answer, ApiError, Event, Family, Loss, Operation, Request, Tool};
-use crate::json::{Edits, Object};
+use crate::json::{Edits, Kind, Object};
 use std::ops::Range;
 
 pub use embed::{EMBED, EMBEDDINGS, Embed};
@@ -103,6 +103,12 @@ impl Dialect for Ollama {
 
     fn context_needed(&self, object: &Object<'_>, added: Additions) -> Option<u64> {
         request::context_needed(object, added)
+    }
+
+    fn asks_for_json(&self, object: &Object<'_>) -> bool {
+        object
+            .given("format")
+            .is_some_and(|format| format.kind() == Kind::Object || format.string().is_some_and(|word| word == "json"))
     }
 
     fn tools<'a>(&self, object: &Object<'a>) -> Vec<Tool<'a>> {

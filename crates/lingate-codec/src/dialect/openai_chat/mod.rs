@@ -82,6 +82,10 @@ impl Dialect for OpenAiChat {
         ("", fields::spellings(member))
     }
 
+    fn asks_for_json(&self, object: &Object<'_>) -> bool {
+        crate::dialect::openai_request::wants_json(object.given("response_format"))
+    }
+
     fn tools<'a>(&self, object: &Object<'a>) -> Vec<Tool<'a>> {
         request::offered(object)
     }

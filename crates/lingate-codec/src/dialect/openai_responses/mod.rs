@@ -89,6 +89,10 @@ impl Dialect for OpenAiResponses {
         (parent, vec![name.to_owned()])
     }
 
+    fn asks_for_json(&self, object: &Object<'_>) -> bool {
+        crate::dialect::openai_request::wants_json(object.given("text").and_then(|text| text.object()?.given("format")))
+    }
+
     fn tools<'a>(&self, object: &Object<'a>) -> Vec<Tool<'a>> {
         request::offered(object)
     }

@@ -3,6 +3,7 @@
 use super::{Mode, Reasoning};
 use crate::ir::{Event, Finish, FinishReason, Usage};
 use crate::transform::Transform;
+use proptest::prelude::*;
 
 fn finish() -> Event {
     Event::Finish(Finish { reason: FinishReason::Stop, stop_sequence: None })
@@ -177,4 +178,51 @@ fn frames_may_be_passed_over_when_nothing_is_looked_for() {
     assert_eq!(out, [Event::Text("  <p>".into())]);
     assert!(Reasoning::new(Mode::Keep, false).alarm().is_some());
     assert!(Reasoning::new(Mode::Hide, false).alarm().is_none(), "thoughts must be seen");
+}
+
+/// Texts made of what thoughts are marked with, and junk.
+fn texts() -> impl Strategy<Value = String> {
+    let markers = super::markers::OPENINGS.iter().map(|opening| opening.marker.to_owned());
+    let others = [
+        "</think>",
+        "</thinking>",
+        "[/THINK]",
+        "◁/think▷",
+        "<|end|>",
+        "<|return|>",
+        "<|start|>assistant",
+        "<|channel|>final",
+        "analysis",
+        "We",
+        "assistantfinal",
+        "<",
+        "</",
+        " ",
+        "\n\n",
+        "a",
+        "é",
+        "🙂",
+        "<tool_call>",
+    ];
+    let part = prop::sample::select(markers.chain(others.map(str::to_owned)).collect::<Vec<_>>());
+    let junk = prop::collection::vec(any::<u8>(), 0..8).prop_map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+    prop::collection::vec(prop_oneof![9 => part, 1 => junk], 0..12).prop_map(|parts| parts.concat())
+}
+
+proptest! {
+    #[test]
+    fn cuts_do_not_matter(text in texts(), at in any::<prop::sample::Index>(), split in any::<bool>(), mode in 0..3) {
+        let mode = [Mode::Keep, Mode::Inline, Mode::Hide][usize::try_from(mode).unwrap()];
+        let whole = run(mode, split, answer(&text, &[]));
+        let all: Vec<usize> = (0..text.len()).collect();
+        prop_assert_eq!(&run(mode, split, answer(&text, &all)), &whole, "one by one");
+        prop_assert_eq!(&run(mode, split, answer(&text, &[at.index(text.len() + 1)])), &whole);
+        if !whole.1 {
+            let said: String = whole.0.iter().filter_map(|event| match event {
+                Event::Text(text) => Some(text.as_str()),
+                _ => None,
+            }).collect();
+            prop_assert_eq!(said, text, "what is not changed comes out as it came");
+        }
+    }
 }

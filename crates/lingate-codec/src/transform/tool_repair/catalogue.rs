@@ -43,8 +43,6 @@ pub struct Catalogue {
     pub(super) by_tool: Vec<usize>,
     /// Bytes that matter within a line of plain text.
     pub(super) plain: ByteSet,
-    /// Whether values that were cut off by the bound on the answer's length count as whole.
-    pub(super) accept_cut: bool,
 }
 
 /// A format in use.
@@ -100,13 +98,6 @@ impl Catalogue {
         Ok(Self::of(formats))
     }
 
-    /// Whether values that the bound on an answer's length cut off count as whole. Off unless this is called.
-    #[must_use]
-    pub fn accepting_cut_values(mut self, accept: bool) -> Self {
-        self.accept_cut = accept;
-        self
-    }
-
     /// Names of the built-in formats.
     pub fn built_in() -> Vec<String> {
         formats::all().iter().map(|format| format.name().to_owned()).collect()
@@ -115,7 +106,7 @@ impl Catalogue {
     fn of(formats: Vec<Box<dyn Format>>) -> Self {
         let mut literals: Vec<Vec<Literal>> = (0..256).map(|_| Vec::new()).collect();
         let mut by_tool = Vec::new();
-        let mut plain = ByteSet::of(b"\n`");
+        let mut plain = ByteSet::of(b"\n`<");
         for (index, format) in formats.iter().enumerate() {
             for opening in format.openings() {
                 let (text, line) = match opening {
@@ -135,7 +126,7 @@ impl Catalogue {
         }
         let entry = |format: Box<dyn Format>| Entry { name: format.name().into(), priority: format.priority(), format };
         let formats = formats.into_iter().map(entry).collect();
-        Self { formats, literals: literals.into(), by_tool, plain, accept_cut: false }
+        Self { formats, literals: literals.into(), by_tool, plain }
     }
 
     /// Openings that begin with this byte.

@@ -22,6 +22,17 @@ pub trait Format: Send + Sync {
     /// [`MAX_CANDIDATE`] bytes long. Must be linear in the text's length.
     fn scan<'t>(&self, text: &'t str, around: &Around<'_>) -> Verdict<'t>;
 
+    /// Whether the text says by marks of its own that it is a call. Where JSON was asked for, other formats are the answer.
+    fn is_marked(&self) -> bool {
+        true
+    }
+
+    /// Whether it is a call also between other text in a line. Models write theirs into lines of their own; what the
+    /// operator looks for is the operator's to say.
+    fn counts_in_prose(&self) -> bool {
+        false
+    }
+
     /// What the tools are called that the model calls so, if the operator said.
     fn mapped<'n>(&'n self, name: &'n str) -> &'n str {
         name

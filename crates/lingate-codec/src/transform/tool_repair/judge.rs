@@ -45,10 +45,20 @@ pub(super) enum End {
     Answer(bool),
 }
 
+/// What is wanted of an answer.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Rules {
+    /// Only what has marks of its own is a call.
+    pub(super) marked_only: bool,
+    /// Values that were cut off by the bound on the answer's length count as whole.
+    pub(super) accept_cut: bool,
+}
+
 /// What is asked, and what was found so far in this answer.
 pub(super) struct Judge<'a> {
     pub(super) catalogue: &'a Catalogue,
     pub(super) tools: &'a Tools,
+    pub(super) rules: Rules,
     pub(super) end: End,
     /// Calls made of each format.
     pub(super) made: &'a [u32],
@@ -91,7 +101,8 @@ impl Judge<'_> {
             if entry.priority < least {
                 break;
             }
-            if self.made[format] as usize >= MAX_CALLS || self.wasted[format] > MAX_WASTE {
+            let left_out = self.rules.marked_only && !entry.format.is_marked();
+            if left_out || self.made[format] as usize >= MAX_CALLS || self.wasted[format] > MAX_WASTE {
                 continue;
             }
             if begins == Begins::Maybe {
@@ -120,7 +131,7 @@ impl Judge<'_> {
 
     fn around(&self, ended: bool) -> Around<'_> {
         let cut = self.end == End::Answer(true);
-        Around { tools: self.tools, ended, cut, accept_cut: cut && self.catalogue.accept_cut }
+        Around { tools: self.tools, ended, cut, accept_cut: cut && self.rules.accept_cut }
     }
 
     /// Formats that `text` may be the beginning of, the highest first.

@@ -178,6 +178,10 @@ impl Format for RegexFormat {
         self.pattern.priority
     }
 
+    fn counts_in_prose(&self) -> bool {
+        true
+    }
+
     fn openings(&self) -> Vec<Opening> {
         let line = self.pattern.kind == PatternKind::Fence || self.expression.begins_line();
         let opening = |text: &String| {

@@ -5,6 +5,8 @@
 //! the next run of as many, or to the line's end), and the rest of a line that begins with `>`. White space at the
 //! beginning of a line does not count.
 
+use super::tools::Begins;
+
 /// A place in Markdown, as far as quoting goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum Place {
@@ -94,6 +96,24 @@ fn fence(mark: u8, many: u32, run: Option<u32>, byte: u8) -> Place {
         Some(run) if run >= many && matches!(byte, b' ' | b'\t' | b'\r') => Place::Fence(mark, many, Some(run)),
         _ => Place::Fence(mark, many, None),
     }
+}
+
+/// Markup in which text is quoted, up to wherever it ends.
+const QUOTES: [&str; 4] = ["<pre", "<code", "<!--", "<![CDATA["];
+
+/// Whether a text begins with [`QUOTES`].
+pub(super) fn markup(text: &str) -> Begins {
+    let mut verdict = Begins::No;
+    for opening in QUOTES {
+        let len = opening.len().min(text.len());
+        if text.as_bytes()[..len].eq_ignore_ascii_case(&opening.as_bytes()[..len]) {
+            if len == opening.len() {
+                return Begins::Yes;
+            }
+            verdict = Begins::Maybe;
+        }
+    }
+    verdict
 }
 
 #[cfg(test)]

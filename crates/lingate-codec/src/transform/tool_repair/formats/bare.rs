@@ -15,6 +15,10 @@ impl Format for Functions {
         "bare_call"
     }
 
+    fn is_marked(&self) -> bool {
+        false
+    }
+
     fn openings(&self) -> Vec<Opening> {
         vec![Opening::Tool]
     }
@@ -78,6 +82,10 @@ impl Format for Json {
     /// Below all others: tags around it say more.
     fn priority(&self) -> u32 {
         20
+    }
+
+    fn is_marked(&self) -> bool {
+        false
     }
 
     fn openings(&self) -> Vec<Opening> {

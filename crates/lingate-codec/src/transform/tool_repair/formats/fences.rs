@@ -25,6 +25,10 @@ impl Format for Fences {
         "fence_json"
     }
 
+    fn is_marked(&self) -> bool {
+        false
+    }
+
     fn openings(&self) -> Vec<Opening> {
         vec![Opening::line("```")]
     }

@@ -30,6 +30,8 @@ struct Item {
     /// `output_index`, where it was given.
     index: Option<u64>,
     id: String,
+    /// Id and name of a call.
+    call: Option<(String, String)>,
     kind: Kind,
     parts: Vec<Part>,
     ended: bool,
@@ -180,7 +182,12 @@ impl Items {
         let place = Place { output, id: Some(id.as_bytes()), part: 0 };
         // Some servers give every item the same index.
         let known = self.find(place).filter(|&at| !self.items[at].ended && (id.is_empty() || self.items[at].id == id));
-        if known.is_none() {
+        // And some announce a call twice, under its item's id and under its own.
+        let call_id = item.string("call_id").filter(|id| !id.is_empty());
+        let name = item.string("name").unwrap_or_default();
+        let is_same = |call: &(String, String)| Some(call.0.as_str()) == call_id.as_deref() && call.1 == name;
+        let twice = || self.items.iter().any(|item| !item.ended && item.call.as_ref().is_some_and(is_same));
+        if known.is_none() && !twice() {
             self.add(output, &id, item, out);
         }
     }
@@ -255,7 +262,15 @@ impl Items {
             return None;
         }
         self.size += 1;
-        self.items.push(Item { index, id: id.to_owned(), kind, parts: Vec::new(), ended: false, listed: false });
+        self.items.push(Item {
+            index,
+            id: id.to_owned(),
+            call: None,
+            kind,
+            parts: Vec::new(),
+            ended: false,
+            listed: false,
+        });
         Some(self.items.len() - 1)
     }
 
@@ -271,7 +286,9 @@ impl Items {
             self.calls += 1;
             let text = |key: &str| item.string(key).filter(|text| !text.is_empty()).map(String::from);
             let id = text("call_id").or_else(|| text("id")).unwrap_or_default();
-            out.push(Event::ToolCallStart { call, id, name: text("name").unwrap_or_default() });
+            let name = text("name").unwrap_or_default();
+            self.items[at].call = Some((id.clone(), name.clone()));
+            out.push(Event::ToolCallStart { call, id, name });
         }
         Some(at)
     }

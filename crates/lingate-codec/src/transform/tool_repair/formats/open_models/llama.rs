@@ -42,6 +42,10 @@ impl Format for Pythonic {
         "pythonic"
     }
 
+    fn is_marked(&self) -> bool {
+        false
+    }
+
     fn openings(&self) -> Vec<Opening> {
         vec![Opening::line("[")]
     }

@@ -42,9 +42,9 @@ pub(super) const CASES: &[Case] = &[
     ),
     (
         "deepseek",
-        "<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>function<｜tool▁sep｜>read\n```json\n{\"filePath\":\"/a\"}\n```<｜tool▁call▁end｜>\n<｜tool▁call▁begin｜>function<｜tool▁sep｜>bash\n```json\n{\"command\":\"ls -la\"}\n```<｜tool▁call▁end｜><｜tool▁calls▁end｜> ok",
+        "<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>function<｜tool▁sep｜>read\n```json\n{\"filePath\":\"/a\"}\n```<｜tool▁call▁end｜>\n<｜tool▁call▁begin｜>function<｜tool▁sep｜>bash\n```json\n{\"command\":\"ls -la\"}\n```<｜tool▁call▁end｜><｜tool▁calls▁end｜>\nok",
         &[A, B],
-        " ok",
+        "\nok",
     ),
     (
         "deepseek",
@@ -106,9 +106,9 @@ pub(super) const CASES: &[Case] = &[
     ),
     (
         "minimax_m2",
-        "<minimax:tool_call>\n<invoke name=\"search\">\n<parameter name=\"query\">a } b</parameter>\n<parameter name=\"filters\">{\"tags\":[\"x\",\"y\"],\"depth\":{\"max\":2}}</parameter>\n</invoke>\n</minimax:tool_call> x",
+        "<minimax:tool_call>\n<invoke name=\"search\">\n<parameter name=\"query\">a } b</parameter>\n<parameter name=\"filters\">{\"tags\":[\"x\",\"y\"],\"depth\":{\"max\":2}}</parameter>\n</invoke>\n</minimax:tool_call>\nx",
         &[NESTED],
-        " x",
+        "\nx",
     ),
     ("minimax_m2", "<minimax:tool_call>\n<invoke name=\"now\">\n</invoke>\n</minimax:tool_call>", &[("now", "{}")], ""),
     (
@@ -138,9 +138,9 @@ pub(super) const CASES: &[Case] = &[
     ),
     (
         "seed_oss",
-        "<seed:tool_call><function=weather><parameter=city>Paris</parameter><parameter=days>3</parameter></function><function=now></function></seed:tool_call> x",
+        "<seed:tool_call><function=weather><parameter=city>Paris</parameter><parameter=days>3</parameter></function><function=now></function></seed:tool_call>\nx",
         &[PARIS, ("now", "{}")],
-        " x",
+        "\nx",
     ),
     (
         "seed_oss",
@@ -163,9 +163,9 @@ pub(super) const CASES: &[Case] = &[
     ),
     (
         "kimi_k2",
-        "<|tool_call_begin|>search:2<|tool_call_argument_begin|>{\"query\":\"a } b\",\"filters\":{\"tags\":[\"x\",\"y\"],\"depth\":{\"max\":2}}}<|tool_call_end|> x",
+        "<|tool_call_begin|>search:2<|tool_call_argument_begin|>{\"query\":\"a } b\",\"filters\":{\"tags\":[\"x\",\"y\"],\"depth\":{\"max\":2}}}<|tool_call_end|>\nx",
         &[NESTED],
-        " x",
+        "\nx",
     ),
     (
         "kimi_k2",
@@ -221,9 +221,9 @@ pub(super) const CASES: &[Case] = &[
     ("llama_function", "<function=read>{\"filePath\": \"/a\"}</function>", &[A], ""),
     (
         "llama_function",
-        "<function=search>{\"query\":\"a } b\",\"filters\":{\"tags\":[\"x\",\"y\"],\"depth\":{\"max\":2}}}</function> and",
+        "<function=search>{\"query\":\"a } b\",\"filters\":{\"tags\":[\"x\",\"y\"],\"depth\":{\"max\":2}}}</function>\nand",
         &[NESTED],
-        " and",
+        "\nand",
     ),
     ("llama_function", "<function=read>{\"filePath\":\"/a\"", &[A], ""),
     ("pythonic", "[read(filePath=\"/a\")]", &[A], ""),
@@ -260,7 +260,12 @@ pub(super) const CASES: &[Case] = &[
         &[A, B],
         "",
     ),
-    ("functools", "functools[{\"name\":\"weather\",\"arguments\":{\"city\":\"Paris\",\"days\":3}}] x", &[PARIS], " x"),
+    (
+        "functools",
+        "functools[{\"name\":\"weather\",\"arguments\":{\"city\":\"Paris\",\"days\":3}}]\nx",
+        &[PARIS],
+        "\nx",
+    ),
     // MiniMax M1, Hunyuan, Jamba
     (
         "tool_calls",
@@ -334,9 +339,9 @@ pub(super) const CASES: &[Case] = &[
     ),
     (
         "harmony",
-        "<|channel|>analysis to=functions.search code<|message|>{\"query\":\"a } b\",\"filters\":{\"tags\":[\"x\",\"y\"],\"depth\":{\"max\":2}}}<|end|>x",
+        "<|channel|>analysis to=functions.search code<|message|>{\"query\":\"a } b\",\"filters\":{\"tags\":[\"x\",\"y\"],\"depth\":{\"max\":2}}}<|end|>\nx",
         &[NESTED],
-        "x",
+        "\nx",
     ),
     (
         "harmony",
@@ -362,9 +367,9 @@ pub(super) const CASES: &[Case] = &[
     ),
     (
         "function_call",
-        "<function_call> {\"name\":\"weather\",\"arguments\":{\"city\":\"Paris\",\"days\":3}} x",
+        "<function_call> {\"name\":\"weather\",\"arguments\":{\"city\":\"Paris\",\"days\":3}}\nx",
         &[PARIS],
-        " x",
+        "\nx",
     ),
     ("tools", "<tools>\n{\"name\": \"read\", \"arguments\": {\"filePath\": \"/a\"}}\n</tools>", &[A], ""),
     (
@@ -382,9 +387,9 @@ pub(super) const CASES: &[Case] = &[
     ),
     (
         "longcat",
-        "<longcat_tool_call>{\"name\":\"bash\",\"arguments\":{\"command\":\"ls -la\"}}</longcat_tool_call> x",
+        "<longcat_tool_call>{\"name\":\"bash\",\"arguments\":{\"command\":\"ls -la\"}}</longcat_tool_call>\nx",
         &[B],
-        " x",
+        "\nx",
     ),
     (
         "longcat",
@@ -413,9 +418,9 @@ pub(super) const CASES: &[Case] = &[
     ("lfm2", "<|tool_call_start|>[read(filePath=\"/a\")]<|tool_call_end|>", &[A], ""),
     (
         "lfm2",
-        "<|tool_call_start|>[read(filePath=\"/a\"), bash(command=\"ls -la\")]<|tool_call_end|>Done.",
+        "<|tool_call_start|>[read(filePath=\"/a\"), bash(command=\"ls -la\")]<|tool_call_end|>\nDone.",
         &[A, B],
-        "Done.",
+        "\nDone.",
     ),
     (
         "lfm2",
@@ -500,9 +505,9 @@ pub(super) const SHARED: &[Case] = &[
     ),
     (
         "tool_call",
-        "<tool_call>{\"name\":\"search\",\"arguments\":{\"query\":\"a } b\",\"filters\":{\"tags\":[\"x\",\"y\"],\"depth\":{\"max\":2}}}}</tool_call>Done.",
+        "<tool_call>{\"name\":\"search\",\"arguments\":{\"query\":\"a } b\",\"filters\":{\"tags\":[\"x\",\"y\"],\"depth\":{\"max\":2}}}}</tool_call>\nDone.",
         &[NESTED],
-        "Done.",
+        "\nDone.",
     ),
     (
         "tool_call",

@@ -3,17 +3,19 @@
 //! What is held is `held`: first white space and matches that count only at the answer's end (`waiting`), up to `at`;
 //! from there on, what may be the beginning of a call.
 
-use super::catalogue::Catalogue;
-use super::format::MAX_CANDIDATE;
-use super::judge::{Call, End, Found, Judge, Judged};
-use super::native::Numbers;
-use super::quoted::Place;
-use super::tools::{AdvertisedTool, Tools};
+mod waiting;
+
 use crate::ids;
 use crate::ir::{Event, FinishReason};
+use crate::transform::tool_repair::catalogue::Catalogue;
+use crate::transform::tool_repair::format::MAX_CANDIDATE;
+use crate::transform::tool_repair::judge::{Call, End, Judge, Judged, Rules};
+use crate::transform::tool_repair::native::Numbers;
+use crate::transform::tool_repair::quoted::{Place, markup};
+use crate::transform::tool_repair::tools::{AdvertisedTool, Begins, Tools};
 use crate::transform::{ByteSet, Transform};
-use std::ops::Range;
 use std::sync::Arc;
+use waiting::{CODE_INDENT, Waiting};
 
 /// Makes calls of what a model wrote as text. See [`super`].
 pub struct ToolRepair {
@@ -23,13 +25,18 @@ pub struct ToolRepair {
     held: String,
     /// Index in `held` of the first byte that is not settled.
     at: usize,
-    /// Matches before `at` that count only at the answer's end.
-    waiting: Vec<(Range<usize>, Found)>,
+    /// Matches before `at` of which what follows decides.
+    waiting: Vec<Waiting>,
     /// Events that stand within the held text, and where.
     asides: Vec<(usize, Event)>,
     /// Where in the text `at` is.
     place: Place,
     gap: Gap,
+    /// How far the line at `at` is indented.
+    indent: usize,
+    /// Markup came in which text is quoted.
+    wary: bool,
+    rules: Rules,
     /// A block of text ended in what is held.
     block_ended: bool,
     /// How many bytes may be read again; see [`ToolRepair::may_look`].
@@ -75,6 +82,9 @@ impl ToolRepair {
             asides: Vec::new(),
             place: Place::Line,
             gap: Gap::Start,
+            indent: 0,
+            wary: false,
+            rules: Rules::default(),
             block_ended: false,
             credit: 0,
             numbers: Numbers::default(),
@@ -90,6 +100,21 @@ impl ToolRepair {
     #[must_use]
     pub fn with_seed(mut self, seed: &str) -> Self {
         seed.clone_into(&mut self.seed);
+        self
+    }
+
+    /// The answer is to be JSON: a bare object, list or fence is the answer then, and only what has marks of its own is
+    /// a call.
+    #[must_use]
+    pub fn only_marked(mut self, only: bool) -> Self {
+        self.rules.marked_only = only;
+        self
+    }
+
+    /// Whether values that the bound on the answer's length cut off count as whole.
+    #[must_use]
+    pub fn accepting_cut_values(mut self, accept: bool) -> Self {
+        self.rules.accept_cut = accept;
         self
     }
 
@@ -135,6 +160,13 @@ impl ToolRepair {
             if self.skip_plain(byte) {
                 continue;
             }
+            if byte == b'<' && self.place.is_open(byte) && !self.wary {
+                match markup(&self.held[self.at..]) {
+                    Begins::Yes => self.wary = true,
+                    Begins::Maybe if end == End::Open => break,
+                    Begins::Maybe | Begins::No => {}
+                }
+            }
             if self.place.is_open(byte) && self.may_begin(byte) {
                 match self.judge(end) {
                     Judged::Hold => break,
@@ -143,8 +175,9 @@ impl ToolRepair {
                         continue;
                     }
                     Judged::Release(len) => {
-                        for byte in self.held.as_bytes()[self.at..self.at + len].iter() {
-                            self.place = self.place.after(*byte);
+                        self.line_ends(out);
+                        for at in self.at..self.at + len {
+                            self.step(self.held.as_bytes()[at]);
                         }
                         self.at += len;
                         self.release();
@@ -153,8 +186,12 @@ impl ToolRepair {
                     Judged::No => {}
                 }
             }
-            self.place = self.place.after(byte);
+            self.step(byte);
             self.at += 1;
+            // What else a server leaves behind a call is no sentence that speaks of it.
+            if matches!(byte, b'\n' | b'<' | b'[') {
+                self.line_ends(out);
+            }
             let may_wait = byte.is_ascii_whitespace() && (self.gap != Gap::Text || !self.waiting.is_empty());
             if !may_wait || self.at > MAX_CANDIDATE {
                 self.release();
@@ -163,6 +200,16 @@ impl ToolRepair {
         if self.gap == Gap::Text && self.waiting.is_empty() {
             self.take(self.at, true, out);
         }
+    }
+
+    fn step(&mut self, byte: u8) {
+        self.place = self.place.after(byte);
+        self.indent = match byte {
+            _ if !self.place.is_line() => 0,
+            b' ' => self.indent + 1,
+            b'\t' => self.indent + CODE_INDENT,
+            _ => 0,
+        };
     }
 
     /// Passes over text in which nothing can begin.
@@ -185,44 +232,15 @@ impl ToolRepair {
     }
 
     fn judge(&mut self, end: End) -> Judged {
-        let mut judge =
-            Judge { catalogue: &self.catalogue, tools: &self.tools, end, made: &self.made, wasted: &mut self.wasted };
+        let mut judge = Judge {
+            catalogue: &self.catalogue,
+            tools: &self.tools,
+            rules: self.rules,
+            end,
+            made: &self.made,
+            wasted: &mut self.wasted,
+        };
         judge.at(&self.held, self.at, self.place)
-    }
-
-    /// All before `at` is text, and was all along.
-    fn release(&mut self) {
-        for (_, found) in self.waiting.drain(..) {
-            self.made[found.format] -= count(&found.calls);
-        }
-        self.gap = Gap::Text;
-    }
-
-    fn found(&mut self, found: Found, out: &mut Vec<Event>) {
-        // What is before a match that waits is text already, and must not wait with it.
-        if found.only_at_end && self.gap == Gap::Text && self.waiting.is_empty() {
-            self.take(self.at, true, out);
-        }
-        let range = self.at..self.at + found.len;
-        self.place = Place::Plain;
-        if found.only_at_end {
-            self.at = range.end;
-            self.made[found.format] += count(&found.calls);
-            self.waiting.push((range, found));
-            if self.at > MAX_CANDIDATE {
-                self.release();
-            }
-            return;
-        }
-        // What waited for the answer's end is text: something else came.
-        if !self.waiting.is_empty() {
-            self.release();
-        }
-        self.take(range.start, self.gap == Gap::Text, out);
-        self.take(found.len, false, out);
-        self.gap = Gap::Call;
-        self.made[found.format] += count(&found.calls);
-        self.make(found.format, found.calls, out);
     }
 
     fn make(&mut self, format: usize, calls: Vec<Call>, out: &mut Vec<Event>) {
@@ -282,11 +300,12 @@ impl ToolRepair {
         }
         if matches!(end, End::Answer(_)) && !self.waiting.is_empty() {
             let waiting = std::mem::take(&mut self.waiting);
-            for (_, found) in waiting {
+            for Waiting { found, .. } in waiting {
                 self.make(found.format, found.calls, out);
             }
             self.gap = Gap::Call;
         }
+        self.line_ends(out);
         if !self.waiting.is_empty() {
             self.release();
         }
@@ -333,6 +352,13 @@ impl ToolRepair {
                 self.numbers.end(out);
             }
             Event::Error(_) => self.give_up(out),
+            Event::ToolCallStart { .. } => {
+                self.settle(End::Block, out);
+                // Text behind the upstream's own call begins anew.
+                if self.place == Place::Plain {
+                    self.place = Place::Line;
+                }
+            }
             _ => self.settle(End::Block, out),
         }
         let passed = self.numbers.pass(event, out);
