@@ -38,11 +38,17 @@ def body_anthropic(model):
             "messages": [{"role": "user", "content": "The quick brown fox jumps over the lazy dog. " * 20}]}
 
 
+def body_responses(model):
+    return {"model": model, "stream": True, "store": False, "input": "The quick brown fox jumps over the lazy dog. " * 20}
+
+
 def with_tool(body, own):
     """The body with a tool in the dialect's own form: text is then watched for calls, where tool repair is on."""
     schema = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
     if own == "anthropic":
         return body | {"tools": [{"name": "get_weather", "input_schema": schema}]}
+    if own == "responses":
+        return body | {"tools": [{"type": "function", "name": "get_weather", "parameters": schema}]}
     return body | {"tools": [{"type": "function", "function": {"name": "get_weather", "parameters": schema}}]}
 
 
@@ -75,6 +81,8 @@ REPAIR = {
     "W7": dict(title="chat", body=lambda m: with_tool(body_small(m, True), "openai"), path="/v1/chat/completions", **STREAM),
     "W7a": dict(title="Anthropic", body=lambda m: with_tool(body_anthropic(m), "anthropic"), path="/v1/messages", mode="stream", expect=200,
                 end="message_stop", headers=["anthropic-version: 2023-06-01", "x-api-key: @@KEY@@"]),
+    "W7r": dict(title="Responses", body=lambda m: with_tool(body_responses(m), "responses"), path="/v1/responses", mode="stream", expect=200,
+                end="response.completed"),
     "W7o": dict(title="Ollama", body=lambda m: with_tool(body_ollama(m), "ollama"), path="/api/chat", mode="stream", expect=200, end='"done":true'),
 }
 for _name, _wl in REPAIR.items():
