@@ -133,13 +133,16 @@ impl Live {
         self.completed |= completed;
         if let Some(text) = pieces.filter(|_| !again) {
             self.last = Some(body.slice_ref(text));
-            reply.pieces().try_for_each(|piece| self.gather.push(piece, out)).map_err(nothing_to_use)?;
+            for piece in reply.pieces() {
+                self.gather.push(piece, out).map_err(nothing_to_use)?;
+                // A tiny piece becomes a whole event, so the look's own cap does not bound what is made of it.
+                if self.sent.length.saturating_add(out.len()) > STREAM_CAP {
+                    let error = ApiError::upstream("the job's output is too large").with_code("upstream_too_large");
+                    return Err(in_vain(error));
+                }
+            }
             self.sent.add(out);
             self.watch.flowed();
-            if self.sent.length > STREAM_CAP {
-                let error = ApiError::upstream("the job's output is too large").with_code("upstream_too_large");
-                return Err(in_vain(error));
-            }
             if self.gather.is_done() {
                 // The answer is complete, whatever the queue says of the job by now.
                 self.watch.job.is_over();
